@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package core
+
+import (
+	"context"
+	"time"
+)
+
+// PipelineState is where a pipeline is, in CircleCI's words.
+//
+//	pending ──────────────► created      its workflows exist
+//	   │
+//	   └──────────────────► errored      no config, or one that does not compile
+//
+// Both right-hand states are final; what the workflows do is theirs to say. A
+// pipeline that is canceled while pending ends created, without workflows.
+type PipelineState string
+
+// The pipeline states of CircleCI's API v2 that occur without setup configs.
+const (
+	PipelinePending PipelineState = "pending"
+	PipelineCreated PipelineState = "created"
+	PipelineErrored PipelineState = "errored"
+)
+
+// Pipeline is one event with one config.
+type Pipeline struct {
+	ID         PipelineID      `json:"id"`
+	Project    ProjectID       `json:"project_id"`
+	Number     int64           `json:"number"` // counts per project from 1
+	State      PipelineState   `json:"state"`
+	Errors     []PipelineError `json:"errors,omitempty"`
+	Warnings   []PipelineError `json:"warnings,omitempty"`
+	Trigger    Trigger         `json:"trigger"`
+	Source     Source          `json:"source"`
+	Parameters map[string]any  `json:"parameters,omitempty"`
+	Canceled   bool            `json:"canceled,omitempty"`
+	CreatedAt  time.Time       `json:"created_at"`
+	UpdatedAt  time.Time       `json:"updated_at"`
+}
+
+// PipelineError is a reason for the state errored. Type is CircleCI's: config,
+// config-fetch, plan, permission, timeout, other.
+type PipelineError struct {
+	Type    string `json:"type"`
+	Message string `json:"message"`
+}
+
+// NewPipeline asks for a pipeline.
+type NewPipeline struct {
+	// ID is chosen by the caller, so that a repeated request is the same one.
+	ID         PipelineID     `json:"id"`
+	Project    Project        `json:"project"`
+	Trigger    Trigger        `json:"trigger"`
+	Source     Source         `json:"source"`
+	Parameters map[string]any `json:"parameters,omitempty"`
+	// Config is an unversioned config that is used in place of the
+	// repository's; empty for the usual road.
+	Config string `json:"config,omitempty"`
+}
+
+// PipelineFilter narrows a list. Empty fields do not narrow.
+type PipelineFilter struct {
+	Project ProjectID `json:"project_id,omitempty"`
+	Branch  string    `json:"branch,omitempty"`
+	Actor   UserID    `json:"actor_id,omitempty"`
+	Page    Page      `json:"page"`
+}
+
+// PipelineList is a page of pipelines, newest first.
+type PipelineList struct {
+	Items []Pipeline `json:"items"`
+	Next  string     `json:"next,omitempty"`
+}
+
+// PipelineConfig is what a pipeline was compiled from and to.
+type PipelineConfig struct {
+	Source   string `json:"source"`
+	Compiled string `json:"compiled"`
+}
+
+// Pipelines keeps pipelines.
+type Pipelines interface {
+	// CreatePipeline accepts a pipeline, gives it its number and returns at
+	// once; it is compiled afterwards. The second call with an id returns the
+	// first's pipeline.
+	CreatePipeline(ctx context.Context, p NewPipeline) (Pipeline, error)
+	// Pipeline returns one by id, CodeNotFound otherwise.
+	Pipeline(ctx context.Context, id PipelineID) (Pipeline, error)
+	// PipelineByNumber returns one by its number in a project.
+	PipelineByNumber(ctx context.Context, ref PipelineRef) (Pipeline, error)
+	// ListPipelines returns a page, newest first.
+	ListPipelines(ctx context.Context, filter PipelineFilter) (PipelineList, error)
+	// PipelineConfig returns the configs, empty until there are some.
+	PipelineConfig(ctx context.Context, id PipelineID) (PipelineConfig, error)
+	// CancelPipeline stops one that is still pending and, through the workflows
+	// service, all workflows of one that is not.
+	CancelPipeline(ctx context.Context, id PipelineID) error
+}
+
+// PipelineRef names a pipeline by project and number.
+type PipelineRef struct {
+	Project ProjectID `json:"project_id"`
+	Number  int64     `json:"number"`
+}

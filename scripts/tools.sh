@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MPL-2.0
+#
+# Makes sure that Nomad, Consul, Vault and the autoscaler are at hand: those on
+# PATH are used; the others are built from the versions pinned in tools/<name>
+# and kept outside the checkout, so that it happens once a machine.
+#
+#   scripts/tools.sh             all four
+#   scripts/tools.sh nomad ...   some of them
+#   scripts/tools.sh --path      prints the folders for PATH and builds nothing
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+cache="${MUSTER_TOOLS_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/muster/tools}"
+all=(nomad consul vault nomad-autoscaler)
+
+version() { awk -v m="github.com/hashicorp/$1" '{ for (i = 1; i < NF; i++) if ($i == m) { print $(i + 1); exit } }' "tools/$1/go.mod"; }
+
+if [ "${1:-}" = --path ]; then
+  for tool in "${all[@]}"; do printf '%s:' "$cache/$tool-$(version "$tool")"; done
+  echo
+  exit 0
+fi
+
+[ $# -gt 0 ] || set -- "${all[@]}"
+for tool; do
+  if found=$(command -v "$tool"); then
+    echo "$tool: $found (from PATH)"
+    continue
+  fi
+  wanted=$(version "$tool")
+  out="$cache/$tool-$wanted/$tool"
+  if [ -x "$out" ]; then
+    echo "$tool: $out"
+    continue
+  fi
+  echo "$tool: building $wanted; on two cores this takes 5 to 15 minutes, once"
+  mkdir -p "$(dirname "$out")"
+  started=$SECONDS
+  (cd "tools/$tool" && go build -trimpath -ldflags '-s -w' -o "$out.part" "github.com/hashicorp/$tool")
+  mv "$out.part" "$out"
+  echo "$tool: $out (built in $((SECONDS - started)) s)"
+done
