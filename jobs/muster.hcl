@@ -45,5 +45,5 @@ cluster {
   token_file = "/secrets/nomad_token"
   templates  = "/local/tasks"
   output_url = [env("MUSTER_OUTPUT_URL")]
-  agent      = env("MUSTER_AGENT_URL")
+  archive    = "/muster-agent.tar.gz"
 }

@@ -87,8 +87,8 @@ type Cluster struct {
 	Templates string   `hcl:"templates,optional"`  // nomad: the folder of docker.nomad.hcl and machine.nomad.hcl
 	Classes   string   `hcl:"classes,optional"`    // file of resource classes; default the built-in ones
 	OutputURL []string `hcl:"output_url,optional"` // addresses of output as builds reach them
-	Agent     string   `hcl:"agent,optional"`      // local: path of muster-agent; nomad: URL of its .tar.gz, or a path on clients
-	AgentSum  string   `hcl:"agent_sum,optional"`  // nomad: checksum of the archive, as "sha256:..."
+	Agent     string   `hcl:"agent,optional"`      // local: path of muster-agent; nomad: its path on clients, empty for the archive
+	Archive   string   `hcl:"archive,optional"`    // nomad: path of muster-agent.tar.gz, which output hands to clients
 	Dir       string   `hcl:"dir,optional"`        // local: the folder of running attempts
 }
 

@@ -1,0 +1,76 @@
+# Muster. `make` alone prints what there is.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+BIN     := bin
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+TOOLS   := $(shell scripts/tools.sh --path)
+
+##@ First steps
+.PHONY: help
+help: ## Show this
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: build ## Run an example project's pipeline on embedded parts and show its output
+	@scripts/demo.sh
+
+.PHONY: dev
+dev: build ## Run all of Muster here, on embedded parts, until Ctrl-C
+	@$(BIN)/muster dev
+
+.PHONY: cluster
+cluster: tools system-packages ## Bring the real thing up on this machine: Nomad, Consul, Vault, Docker, PostgreSQL
+	@PATH="$$PATH:$(TOOLS)" go run ./e2e/cmd/cluster up
+
+.PHONY: cluster-down
+cluster-down: ## Stop the cluster and remove its data
+	@PATH="$$PATH:$(TOOLS)" go run ./e2e/cmd/cluster down
+
+##@ Building
+.PHONY: build
+build: ## Build muster and muster-agent into bin/
+	@CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/ ./cmd/...
+
+.PHONY: tools
+tools: ## Get Nomad, Consul, Vault and the autoscaler: from PATH, or built once
+	@scripts/tools.sh
+
+.PHONY: system-packages
+system-packages: ## Install what the tests need of Debian: PostgreSQL, Docker, CNI plugins, busybox
+	@scripts/system-packages.sh
+
+##@ Checking
+.PHONY: test
+test: ## Unit and integration tests: embedded parts and a real PostgreSQL; minutes
+	@scripts/system-packages.sh postgresql git
+	go test -count=1 ./...
+
+.PHONY: e2e
+e2e: tools system-packages ## End-to-end tests on real Nomad, Consul, Vault, PostgreSQL and Docker
+	@PATH="$$PATH:$(TOOLS)" MUSTER_REQUIRE_TOOLS=1 go test -count=1 -timeout=45m -tags=e2e -v ./e2e/...
+
+.PHONY: check
+check: ## What a change must pass before it is committed
+	@scripts/check.sh
+
+.PHONY: lint
+lint: ## go vet and the house's own rules
+	go vet ./... && go vet -tags=e2e ./e2e/... && go test -count=1 ./internal/house/...
+
+.PHONY: golden
+golden: ## Write golden files anew; review the diff like code
+	MUSTER_GOLDEN=write go test -count=1 ./internal/config/... ./hcl/... ./cmd/...
+
+.PHONY: bench
+bench: tools ## Benchmarks, as ratios taken in one run
+	@PATH="$$PATH:$(TOOLS)" scripts/bench.sh
+
+.PHONY: tails
+tails: ## The ten longest files, functions and interfaces
+	@go run ./internal/house/tails
+
+.PHONY: fmt
+fmt: ## Format everything
+	gofmt -w $$(git ls-files '*.go')

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package execute
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/muster-ci/muster/agent/mask"
+	"github.com/muster-ci/muster/agent/process"
+	"github.com/muster-ci/muster/agent/stream"
+	"github.com/muster-ci/muster/core"
+	"github.com/muster-ci/muster/internal/wire"
+)
+
+// Config is what a site or a test may change of the runtime.
+type Config struct {
+	Version  string
+	Host     string
+	BaseURL  string        // of the user interface, for CIRCLE_BUILD_URL; "" leaves the variable out
+	TempDir  string        // for scripts and BASH_ENV; "" means the system's
+	Grace    time.Duration // from SIGTERM to SIGKILL; 0 means 10 s
+	NoOutput time.Duration // silence that ends a step which sets no limit; 0 means 10 min
+	Environ  []string      // of the image; the agent's own variables are taken out
+}
+
+// Deps are what a Runner leans on.
+type Deps struct {
+	Logger    hclog.Logger
+	Clock     core.Clock
+	Recorder  *stream.Recorder
+	Processes *process.Table
+	Masks     *mask.Set
+	// Source opens the bundle of a task whose source is one.
+	Source func(ctx context.Context) (io.ReadCloser, error)
+	// Sweep ends whatever processes of the build are left at its end.
+	Sweep func(grace time.Duration)
+}
+
+// Result is how a task ended.
+type Result struct {
+	Status core.JobStatus
+	Reason string
+}
+
+// Interruption ends a task before its steps do. It is given as the cause of
+// the context of Run: canceled, timedout, or infrastructure_fail.
+type Interruption Result
+
+// Error returns the reason.
+func (i *Interruption) Error() string { return i.Reason }
+
+// Runner runs tasks.
+type Runner struct {
+	cfg  Config
+	deps Deps
+}
+
+// New returns a Runner.
+func New(cfg Config, deps Deps) (*Runner, error) {
+	if deps.Recorder == nil || deps.Processes == nil || deps.Masks == nil {
+		return nil, errors.New("execute needs a recorder, a process table and masks")
+	}
+	if cfg.Grace <= 0 {
+		cfg.Grace = 10 * time.Second
+	}
+	if cfg.NoOutput <= 0 {
+		cfg.NoOutput = 10 * time.Minute
+	}
+	return &Runner{cfg: cfg, deps: deps}, nil
+}
+
+// Run runs the steps of a task and tells its start and its end. It returns an
+// error only when the telling failed, that is when the output was given up.
+func (r *Runner) Run(ctx context.Context, task core.ClaimedTask) (Result, error) {
+	err := r.deps.Recorder.Event(wire.Event{Type: wire.TaskStarted, AgentVersion: r.cfg.Version, Host: r.cfg.Host})
+	if err != nil {
+		return Result{}, fmt.Errorf("telling the start of the task: %w", err)
+	}
+	result, err := r.steps(ctx, task)
+	if err != nil {
+		result = Result{Status: core.JobInfrastructureFail, Reason: "The agent could not go on: " + err.Error()}
+		r.deps.Logger.Error("the task failed for the agent's own reasons", "error", err)
+	}
+	err = r.deps.Recorder.Event(wire.Event{Type: wire.TaskEnded, Status: result.Status, Reason: result.Reason})
+	if err != nil {
+		return result, fmt.Errorf("telling the end of the task: %w", err)
+	}
+	return result, nil
+}
+
+// steps runs them in a job of their own, of which nothing is left afterwards.
+func (r *Runner) steps(ctx context.Context, task core.ClaimedTask) (Result, error) {
+	temp, err := os.MkdirTemp(r.cfg.TempDir, "muster-task-*")
+	if err != nil {
+		return Result{}, fmt.Errorf("making a folder for scripts: %w", err)
+	}
+	defer os.RemoveAll(temp)
+	j, err := newJob(ctx, r, task, temp)
+	if err != nil {
+		return Result{}, err
+	}
+	defer r.sweep()
+	result, err := j.run(ctx)
+	return result, errors.Join(err, j.endBackground(ctx))
+}
+
+func (r *Runner) sweep() {
+	if r.deps.Sweep != nil {
+		r.deps.Sweep(r.cfg.Grace)
+	}
+}

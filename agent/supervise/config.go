@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package supervise
+
+import (
+	"os"
+	"strings"
+	"time"
+
+	"github.com/muster-ci/muster/core"
+	"github.com/muster-ci/muster/internal/wire"
+)
+
+// Variables of the agent's own, beside those of package wire.
+const (
+	// EnvBaseURL names the address of the user interface, for CIRCLE_BUILD_URL.
+	EnvBaseURL = "MUSTER_BASE_URL"
+	// EnvGrace is how long a build has from SIGTERM to SIGKILL, such as 10s. The
+	// kill_timeout of the Nomad task should be some seconds more.
+	EnvGrace = "MUSTER_KILL_GRACE"
+)
+
+// Config is what an agent is started with.
+type Config struct {
+	Version      string
+	Host         string        // for people; "" means the host name
+	Addresses    []string      // of output, tried in turn
+	IdentityFile string        // read again at each claim
+	SpoolDir     string        // a folder on the allocation's disk; "" means the system's temporary one
+	SpoolBytes   int64         // on disk before the build waits; 0 means 512 MiB
+	BaseURL      string        // of the user interface; may be empty
+	ClaimFor     time.Duration // how long a claim is tried; 0 means 10 min
+	Linger       time.Duration // how long an ended build's report is tried; 0 means 6 h
+	Grace        time.Duration // from SIGTERM to SIGKILL; 0 means 10 s
+	Environ      []string      // of the image; what is the agent's own is taken out of it
+}
+
+// FromEnviron reads the variables of package wire.
+func FromEnviron(environ []string) Config {
+	c := Config{Environ: environ}
+	for _, entry := range environ {
+		name, value, _ := strings.Cut(entry, "=")
+		switch name {
+		case wire.EnvOutputURL:
+			c.Addresses = addresses(value)
+		case wire.EnvIdentityFile:
+			c.IdentityFile = value
+		case wire.EnvSpoolDir:
+			c.SpoolDir = value
+		case EnvBaseURL:
+			c.BaseURL = value
+		case EnvGrace:
+			c.Grace, _ = time.ParseDuration(value) // Validate replaces what is none
+		}
+	}
+	return c
+}
+
+func addresses(list string) []string {
+	var all []string
+	for _, address := range strings.Split(list, ",") {
+		if address = strings.TrimSpace(address); address != "" {
+			all = append(all, address)
+		}
+	}
+	return all
+}
+
+// Validate fills in defaults and says what is missing, with the way out.
+func (c *Config) Validate() error {
+	if len(c.Addresses) == 0 {
+		return core.Errorf(core.CodeInvalid, "no address of output: set %s, for example to http://127.0.0.1:8585", wire.EnvOutputURL)
+	}
+	for _, address := range c.Addresses {
+		if !strings.HasPrefix(address, "http://") && !strings.HasPrefix(address, "https://") {
+			return core.Errorf(core.CodeInvalid, "%q in %s is no URL: write http://host:port", address, wire.EnvOutputURL)
+		}
+	}
+	if c.IdentityFile == "" {
+		return core.Errorf(core.CodeInvalid, "no workload identity: set %s to the file that holds it", wire.EnvIdentityFile)
+	}
+	setDefault(&c.SpoolDir, os.TempDir())
+	setDefault(&c.SpoolBytes, 512<<20)
+	setDefault(&c.ClaimFor, 10*time.Minute)
+	setDefault(&c.Linger, 6*time.Hour)
+	if c.Grace <= 0 {
+		c.Grace = 10 * time.Second
+	}
+	if c.Host == "" {
+		c.Host, _ = os.Hostname() // for people only
+	}
+	return nil
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}

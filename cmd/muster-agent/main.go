@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MPL-2.0
+
+// Command muster-agent runs one task of a job: it is the entrypoint of a
+// build's primary container, and the child process of an embedded platform.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/muster-ci/muster/agent/process"
+	"github.com/muster-ci/muster/agent/supervise"
+	"github.com/muster-ci/muster/core"
+)
+
+// version is set when a release is built: -ldflags "-X main.version=1.2.3".
+var version = "dev"
+
+const help = `Usage: muster-agent [--help | --version]
+
+Runs one task: claims it with the workload identity, runs its steps, and
+streams their output. It is started by the platform, with these variables:
+
+  MUSTER_OUTPUT_URL     addresses of the output service, separated by commas,
+                        for example http://127.0.0.1:8585
+  MUSTER_IDENTITY_FILE  file with the workload identity (a JWT)
+  MUSTER_SPOOL_DIR      folder for output that is not delivered yet, up to
+                        512 MiB (default: the system's temporary folder)
+  MUSTER_BASE_URL       address of the user interface, for CIRCLE_BUILD_URL
+                        (default: the variable is left out)
+  MUSTER_KILL_GRACE     from SIGTERM to SIGKILL of a build (default: 10s)
+  MUSTER_LOG_LEVEL      of the agent's own log on standard error: trace, debug,
+                        info, warn or error (default: info)
+
+SIGTERM cancels the build. Exit status: 0 when the end of the task has been
+acknowledged, whatever became of the build; 2 started wrongly; 3 the claim was
+not answered; 4 refused; 5 the output could not be delivered.
+`
+
+func main() {
+	if len(os.Args) > 1 {
+		os.Exit(flags(os.Args[1:]))
+	}
+	os.Exit(run())
+}
+
+func flags(args []string) int {
+	switch args[0] {
+	case "--help", "-h", "help":
+		fmt.Print(help)
+		return 0
+	case "--version", "-v", "version":
+		fmt.Println("muster-agent", version)
+		return 0
+	default:
+		fmt.Fprintf(os.Stderr, "muster-agent: unknown argument %q\n\n%s", args[0], help)
+		return supervise.ExitUsage
+	}
+}
+
+func run() int {
+	debug.SetGCPercent(50) // the build needs the memory more than we need the time
+	logger := hclog.New(&hclog.LoggerOptions{Name: "muster-agent", Level: hclog.LevelFromString(os.Getenv("MUSTER_LOG_LEVEL"))})
+	if err := process.Harden(); err != nil {
+		logger.Warn("the agent's process could not be hardened", "error", err)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	processes := process.NewTable()
+	go processes.Reap(context.Background()) // also while the build is being stopped
+	cfg := supervise.FromEnviron(os.Environ())
+	cfg.Version = version
+	agent, err := supervise.New(cfg, supervise.Deps{Logger: logger, Clock: time.Now, NewID: core.NewID,
+		Processes: processes, Sweep: process.StopAll})
+	if err == nil {
+		err = agent.Run(ctx)
+	}
+	if err != nil {
+		logger.Error("the agent failed", "error", err)
+	}
+	return supervise.ExitStatus(err)
+}

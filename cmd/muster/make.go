@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/muster-ci/muster/core"
+	"github.com/muster-ci/muster/services/accept/gateway"
+	"github.com/muster-ci/muster/services/compile/configs"
+	"github.com/muster-ci/muster/services/coordinate/pipelines"
+	"github.com/muster-ci/muster/services/coordinate/workflows"
+	"github.com/muster-ci/muster/services/dispatch/queue"
+	"github.com/muster-ci/muster/services/gather/output"
+	"github.com/muster-ci/muster/services/keep/identity"
+	"github.com/muster-ci/muster/services/keep/projects"
+)
+
+// Each make function here reads a service's block of the settings over its
+// defaults and hands it what it leans on. There is no logic in them.
+
+func makeGateway(m *seams) (*running, error) {
+	cfg := gateway.Default()
+	if err := m.settings.Service("gateway", &cfg); err != nil {
+		return nil, err
+	}
+	bucket, err := m.bucket()
+	if err != nil {
+		return nil, err
+	}
+	p := m.peers
+	s, err := gateway.New(cfg, gateway.Deps{
+		Logger: m.logger.Named("gateway"), Clock: time.Now, NewID: core.NewID, Metrics: m.metrics, Bundles: bucket,
+		Peers: gateway.Peers{
+			Identity: p.Identity(), Projects: p.Projects(), Secrets: p.ProjectSecrets(), Configs: p.Configs(),
+			Pipelines: p.Pipelines(), Workflows: p.Workflows(), Jobs: p.Jobs(), Queue: p.Queue(), Output: p.Output(),
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &running{service: s, public: s.Handler(), address: m.settings.Listen.Public}, nil
+}
+
+func makeConfigs(m *seams) (*running, error) {
+	cfg := configs.Default()
+	cfg.AllowLocalRepositories = m.dev
+	if err := m.settings.Service("configs", &cfg); err != nil {
+		return nil, err
+	}
+	db, err := m.database("configs")
+	if err != nil {
+		return nil, err
+	}
+	bucket, err := m.bucket()
+	if err != nil {
+		return nil, err
+	}
+	s, err := configs.New(cfg, configs.Deps{
+		Logger: m.logger.Named("configs"), Clock: time.Now, DB: db, Metrics: m.metrics, Bundles: bucket.Get,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &running{service: s, internal: s.Routes}, nil
+}
+
+func makePipelines(m *seams) (*running, error) {
+	cfg := pipelines.Default()
+	if err := m.settings.Service("pipelines", &cfg); err != nil {
+		return nil, err
+	}
+	db, err := m.database("pipelines")
+	if err != nil {
+		return nil, err
+	}
+	s, err := pipelines.New(cfg, pipelines.Deps{
+		Logger: m.logger.Named("pipelines"), Clock: time.Now, NewID: core.NewID, DB: db, Hints: m.hints, Metrics: m.metrics,
+		Configs: m.peers.Configs(), Workflows: m.peers.Workflows(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &running{service: s, internal: s.Routes}, nil
+}
+
+func makeWorkflows(m *seams) (*running, error) {
+	cfg := workflows.Default()
+	if err := m.settings.Service("workflows", &cfg); err != nil {
+		return nil, err
+	}
+	db, err := m.database("workflows")
+	if err != nil {
+		return nil, err
+	}
+	s, err := workflows.New(cfg, workflows.Deps{
+		Logger: m.logger.Named("workflows"), Clock: time.Now, DB: db, Hints: m.hints, Metrics: m.metrics, Queue: m.peers.Queue(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &running{service: s, internal: s.Routes}, nil
+}
+
+func makeQueue(m *seams) (*running, error) {
+	cfg := queue.Default()
+	if err := m.settings.Service("queue", &cfg); err != nil {
+		return nil, err
+	}
+	db, err := m.database("queue")
+	if err != nil {
+		return nil, err
+	}
+	set, err := loadClasses(m.settings.Cluster.Classes)
+	if err != nil {
+		return nil, err
+	}
+	s, err := queue.New(cfg, queue.Deps{
+		Logger: m.logger.Named("queue"), Clock: time.Now, DB: db, Hints: m.hints, Metrics: m.metrics,
+		Classes: set, Placements: m.peers.Placements(), Tasks: m.peers.Tasks(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &running{service: s, internal: s.Routes}, nil
+}
+
+func makeOutput(m *seams) (*running, error) {
+	cfg := output.Default()
+	if err := m.settings.Service("output", &cfg); err != nil {
+		return nil, err
+	}
+	db, err := m.database("output")
+	if err != nil {
+		return nil, err
+	}
+	bucket, err := m.bucket()
+	if err != nil {
+		return nil, err
+	}
+	users := m.peers.Identity()
+	s, err := output.New(cfg, output.Deps{
+		Logger: m.logger.Named("output"), Clock: time.Now, DB: db, Hints: m.hints, Metrics: m.metrics,
+		Objects: bucket, Verifier: m.agents, Placements: m.peers.Placements(),
+		Readers: func(ctx context.Context, token string) error {
+			_, err := users.Authenticate(ctx, token)
+			return err
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	face := m.outputFace(s.AgentRoutes, s.ReaderRoutes)
+	return &running{service: s, internal: s.Routes, address: m.settings.Listen.Output, public: face}, nil
+}
+
+func makeIdentity(m *seams) (*running, error) {
+	cfg := identity.Default()
+	if err := m.settings.Service("identity", &cfg); err != nil {
+		return nil, err
+	}
+	db, err := m.database("identity")
+	if err != nil {
+		return nil, err
+	}
+	s, err := identity.New(cfg, identity.Deps{
+		Logger: m.logger.Named("identity"), Clock: time.Now, NewID: core.NewID, DB: db, FirstToken: m.firstToken,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &running{service: s, internal: s.Routes}, nil
+}
+
+// firstToken keeps the first administrator's token where the operator finds it.
+func (m *seams) firstToken(value string) error {
+	if m.keeper == nil {
+		return writeToken(m.tokenFile, value)
+	}
+	path := "services/identity/first-token"
+	if err := m.keeper.Put(context.Background(), path, map[string]string{"token": value}); err != nil {
+		return fmt.Errorf("keeping the first token in Vault at %s: %w", path, err)
+	}
+	return nil
+}
+
+func makeProjects(m *seams) (*running, error) {
+	cfg := projects.Default()
+	cfg.LocalRepositories = m.dev
+	if err := m.settings.Service("projects", &cfg); err != nil {
+		return nil, err
+	}
+	db, err := m.database("projects")
+	if err != nil {
+		return nil, err
+	}
+	s, err := projects.New(cfg, projects.Deps{
+		Logger: m.logger.Named("projects"), Clock: time.Now, NewID: core.NewID, DB: db, Sealer: m.sealer,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &running{service: s, internal: s.Routes}, nil
+}

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package config
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+
+	"github.com/muster-ci/muster/core"
+	"github.com/muster-ci/muster/internal/config/document"
+)
+
+// Version names the meaning of the language as this package reads it. Whoever
+// keeps results must keep it with them and drop them when it changes.
+const Version = "1"
+
+// DefaultFile is where a repository keeps its config.
+const DefaultFile = ".circleci/config.yml"
+
+// Options are what a compilation depends on besides the request.
+type Options struct {
+	// File is the name that errors show; "" means DefaultFile.
+	File string
+	// MaxBytes of the text; 0 means 1 MiB.
+	MaxBytes int
+	// Panicked is told when the compiler itself broke, for the operator's log;
+	// the user gets a sentence. May be nil.
+	Panicked func(value any, stack []byte)
+	// Read is told the name of each pipeline value that the compilation looked
+	// at. A request with the same config and parameters whose values of these
+	// names are the same has the same result. May be nil.
+	Read func(name string)
+}
+
+// Limits of what a config may expand to. A plan travels as one message to the
+// later stages and stays in their tables.
+const (
+	maxSteps     = 50_000    // of all jobs together
+	maxPlanBytes = 32 << 20  // of commands, environments and names
+	maxCallDepth = 50        // commands that call commands
+	maxErrors    = 100       // shown
+	maxParallel  = 256       // tasks of a job
+	maxName      = 200       // characters of a job's name
+	maxText      = 256 << 10 // bytes that templates may make of one string
+)
+
+// compiler is the state of one compilation.
+type compiler struct {
+	*problems
+	ctx     context.Context
+	request core.CompileRequest
+	read    func(name string)
+	root    *document.Node
+	reuse   bool // version 2.1: parameters, executors, commands and << >>
+
+	parameters map[string]*document.Node // of the pipeline, resolved
+	jobs       map[string]*definition
+	executors  map[string]*definition
+	commands   map[string]*definition
+	jobOrder   []string            // as in the file
+	names      map[string][]string // by kind, for suggestions
+
+	stepCount int // expanded so far
+	byteCount int // of the plan so far
+}
+
+// stopped is the panic value that ends a compilation beyond a limit: it is
+// thrown from deep inside an expansion and caught in Compile.
+type stopped struct{}
+
+// Compile turns a config into a plan. Mistakes are in the result's Errors; a
+// context that ends in the middle is one too, which the caller tells apart by
+// asking the context.
+func Compile(ctx context.Context, request core.CompileRequest, options Options) (result core.CompileResult) {
+	if options.File == "" {
+		options.File = DefaultFile
+	}
+	if options.Read == nil {
+		options.Read = func(string) {}
+	}
+	c := &compiler{problems: newProblems(options.File, request.Config), ctx: ctx, request: request, read: options.Read}
+	defer c.recovered(&result, options)
+	return c.compile(document.Limits{Bytes: options.MaxBytes})
+}
+
+// recovered turns a panic into a result. It is deferred by Compile.
+func (c *compiler) recovered(result *core.CompileResult, options Options) {
+	switch caught := recover(); caught.(type) {
+	case nil:
+		return
+	case stopped:
+	default:
+		if options.Panicked != nil {
+			options.Panicked(caught, debug.Stack())
+		}
+		c.calls = nil
+		c.fail(nil, "Muster's config compiler broke on this config", "please report it with the config; the operator's log has the details")
+	}
+	*result = c.failure()
+}
+
+func (c *compiler) compile(limits document.Limits) core.CompileResult {
+	root, warnings, err := document.Parse(c.request.Config, limits)
+	if err != nil {
+		c.parseFailed(err)
+		return c.failure()
+	}
+	for _, w := range warnings {
+		c.warn(w.Node, w.Message, "")
+	}
+	c.root = root
+	if !c.selectDefinitions() {
+		return c.failure()
+	}
+	workflows := c.readWorkflows()
+	c.checkUnread()
+	for _, w := range workflows {
+		c.order(w)
+	}
+	if len(c.errors) > 0 {
+		return c.failure()
+	}
+	for _, w := range workflows {
+		c.filter(w)
+	}
+	plan := c.plan(workflows)
+	processed := c.emit(workflows)
+	return core.CompileResult{Plan: plan, Processed: processed, Warnings: c.sorted(c.warnings)}
+}
+
+func (c *compiler) failure() core.CompileResult {
+	return core.CompileResult{Errors: c.sorted(c.errors), Warnings: c.sorted(c.warnings)}
+}
+
+func (c *compiler) parseFailed(err error) {
+	var e *document.Error
+	if !errors.As(err, &e) {
+		c.fail(nil, "Unable to parse YAML", "")
+		return
+	}
+	var place *document.Node
+	if e.Line > 0 {
+		place = &document.Node{Line: e.Line, Column: e.Column}
+	}
+	c.fail(place, e.Message, e.Suggestion)
+}
+
+// spend counts what the config expands to and ends the compilation when it is
+// too much, or when nobody waits for it any more.
+func (c *compiler) spend(place *document.Node, steps, bytes int) {
+	c.stepCount += steps
+	c.byteCount += bytes
+	switch {
+	case c.stepCount > maxSteps:
+		c.fail(place, fmt.Sprintf("The config expands to more than %d steps; that is the limit", maxSteps), "call fewer jobs, or move steps into scripts")
+	case c.byteCount > maxPlanBytes:
+		c.fail(place, fmt.Sprintf("The config expands to more than %d bytes; that is the limit", maxPlanBytes), "move long commands into scripts of the repository")
+	case c.ctx.Err() != nil:
+		c.fail(place, "The compilation was stopped before its end", "")
+	default:
+		return
+	}
+	panic(stopped{})
+}

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: MPL-2.0
+
+// Package config is CircleCI's config language: it turns a config file into a
+// plan, or into all the mistakes that rule one out.
+//
+// Compile runs plain stages over one document; each is a file or a few:
+//
+//	parse    text -> document          internal/config/document
+//	select   document -> definitions   select.go, parameter.go
+//	check    shapes, types, names      read.go, keys.go, surroundings.go, step.go
+//	expand   calls -> jobs             expand.go, template.go, call.go, logic.go
+//	order    names, requires, filters  workflow.go, requires.go, order.go, filter.go
+//	emit     plan and processed config emit*.go
+//
+// A stage goes on after a mistake as far as makes sense, so that a person sees
+// all of them at once. No stage does I/O, reads a clock or keeps state between
+// calls: the same request gives the same result, from any goroutine.
+//
+// What the language has and this package has not learnt yet is an error that
+// says so, with its place; it is never left out in silence.
+package config

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package document
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Limits bound a document. Zero fields mean the defaults.
+type Limits struct {
+	Bytes    int // of the text; 1 MiB
+	Nodes    int // written in the text; 50,000
+	Depth    int // of nesting; 100
+	Expanded int // nodes after aliases are resolved; 250,000
+	// ExpandedBytes is the text after aliases are resolved; 16 MiB.
+	ExpandedBytes int
+}
+
+// withDefaults fills in zero fields.
+//
+// The library takes about a microsecond per node, so that 50,000 of them keep
+// the worst file near 50 ms; a config of thousands of jobs has half as many.
+func (l Limits) withDefaults() Limits {
+	set := func(field *int, value int) {
+		if *field <= 0 {
+			*field = value
+		}
+	}
+	set(&l.Bytes, 1<<20)
+	set(&l.Nodes, 50_000)
+	set(&l.Depth, 100)
+	set(&l.Expanded, 250_000)
+	set(&l.ExpandedBytes, 16<<20)
+	return l
+}
+
+// Error is a text that is no document, or one beyond the limits. Line and
+// Column are 0 where the parser does not tell.
+type Error struct {
+	Message      string
+	Suggestion   string
+	Line, Column int
+}
+
+// Error returns the message.
+func (e *Error) Error() string { return e.Message }
+
+// Warning is something that a document holds and that has no effect.
+type Warning struct {
+	Node    *Node
+	Message string
+}
+
+// Parse reads the one document of a text. The error is always an *Error.
+func Parse(text string, limits Limits) (*Node, []Warning, error) {
+	limits = limits.withDefaults()
+	if err := scan(text, limits); err != nil {
+		return nil, nil, err
+	}
+	root, err := decode(text)
+	if err != nil {
+		return nil, nil, err
+	}
+	if root == nil || len(root.Content) == 0 {
+		return &Node{Kind: Null, Line: 1, Column: 1}, nil, nil
+	}
+	r := resolver{limits: limits, anchors: map[*yaml.Node]*Node{}}
+	n, err := r.convert(root.Content[0], 1)
+	if err != nil {
+		return nil, nil, err
+	}
+	return n, r.warnings, nil
+}
+
+// decode runs the library, which panics on some malformed inputs in its
+// history and is therefore fenced in.
+func decode(text string) (root *yaml.Node, err error) {
+	defer func() {
+		if caught := recover(); caught != nil {
+			root, err = nil, &Error{Message: fmt.Sprintf("Unable to parse YAML\n%v", caught)}
+		}
+	}()
+	decoder := yaml.NewDecoder(strings.NewReader(text))
+	root = &yaml.Node{}
+	if err := decoder.Decode(root); err != nil {
+		if errors.Is(err, io.EOF) {
+			return nil, nil
+		}
+		return nil, parseError(err)
+	}
+	// Looking for a second document costs a parse of the rest; only a text with
+	// a document marker can have one.
+	if strings.Contains(text, "\n---") || strings.Contains(text, "\n...") {
+		var second yaml.Node
+		switch err := decoder.Decode(&second); {
+		case errors.Is(err, io.EOF):
+		case err != nil:
+			return nil, parseError(err)
+		case len(second.Content) > 0 && second.Content[0].Tag != "!!null":
+			return nil, &Error{
+				Message:    "Unable to parse YAML\nexpected a single document in the stream, but found another one",
+				Suggestion: "remove the line \"---\" and what follows it",
+				Line:       second.Content[0].Line, Column: second.Content[0].Column,
+			}
+		}
+	}
+	return root, nil
+}
+
+var errorLine = regexp.MustCompile(`^line (\d+): `)
+
+// parseError takes the line out of the library's text.
+func parseError(err error) *Error {
+	text := strings.TrimPrefix(err.Error(), "yaml: ")
+	e := &Error{}
+	if m := errorLine.FindStringSubmatch(text); m != nil {
+		e.Line, _ = strconv.Atoi(m[1])
+		e.Column = 1
+		text = text[len(m[0]):]
+	}
+	e.Message = "Unable to parse YAML\n" + text
+	switch {
+	case strings.Contains(text, "cannot start any token"):
+		e.Suggestion = "indent with spaces, not tabs, and put quotes around text that begins with @, ` or %"
+	case strings.Contains(text, "mapping values are not allowed"):
+		e.Suggestion = "check the indentation here, and put quotes around text that holds \": \""
+	}
+	return e
+}
+
+// scan refuses in one pass over the bytes what would be too much for the
+// library: its own limits are far higher than a config needs.
+func scan(text string, limits Limits) error {
+	if len(text) > limits.Bytes {
+		return &Error{
+			Message:    fmt.Sprintf("The config is %d bytes long; the limit is %d", len(text), limits.Bytes),
+			Suggestion: "move long scripts into files of the repository and run those",
+		}
+	}
+	if !utf8.ValidString(text) {
+		line, column := invalidUTF8(text)
+		return &Error{Message: "Unable to parse YAML\nthe text is not valid UTF-8", Suggestion: "save the file as UTF-8", Line: line, Column: column}
+	}
+	// Every node but the first needs one of these marks before it; that text
+	// in scripts holds them too makes the count an upper bound.
+	marks := 0
+	for i := 0; i < len(text); i++ {
+		switch text[i] {
+		case ',', '[', '{':
+			marks++
+		case ':', '-', '?':
+			if i+1 == len(text) || text[i+1] <= ' ' {
+				marks++
+			}
+		}
+	}
+	if marks > limits.Nodes {
+		return tooMany(limits.Nodes)
+	}
+	return nil
+}
+
+func tooMany(limit int) *Error {
+	return &Error{
+		Message:    fmt.Sprintf("The config has more than %d values; that is the limit", limit),
+		Suggestion: "split it, or generate less",
+	}
+}
+
+func invalidUTF8(text string) (line, column int) {
+	line, column = 1, 1
+	for i := 0; i < len(text); {
+		r, size := utf8.DecodeRuneInString(text[i:])
+		if r == utf8.RuneError && size == 1 {
+			break
+		}
+		column++
+		if r == '\n' {
+			line, column = line+1, 1
+		}
+		i += size
+	}
+	return line, column
+}

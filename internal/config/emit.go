@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package config
+
+import (
+	"encoding/json"
+	"strconv"
+
+	"github.com/muster-ci/muster/core"
+)
+
+// plan collects what runs.
+func (c *compiler) plan(workflows []*workflow) *core.Plan {
+	plan := &core.Plan{Workflows: make([]core.WorkflowPlan, 0, len(workflows))}
+	for _, w := range workflows {
+		if w.off {
+			continue
+		}
+		wp := core.WorkflowPlan{Name: w.name, Jobs: make([]core.JobPlan, 0, len(w.jobs))}
+		for _, i := range w.jobs {
+			if !i.gone {
+				wp.Jobs = append(wp.Jobs, i.jobPlan())
+			}
+		}
+		if len(wp.Jobs) > 0 {
+			plan.Workflows = append(plan.Workflows, wp)
+		}
+	}
+	return plan
+}
+
+func (i *invocation) jobPlan() core.JobPlan {
+	job := *i.plan
+	job.Name = i.name
+	if len(i.requires) == 0 {
+		return job
+	}
+	job.Requires = make([]core.Requirement, 0, len(i.requires))
+	listed := make(map[*invocation]bool, len(i.requires))
+	for _, r := range i.requires {
+		if r.job.gone || listed[r.job] {
+			continue
+		}
+		listed[r.job] = true
+		job.Requires = append(job.Requires, core.Requirement{Job: r.job.name, Statuses: r.statuses})
+	}
+	return job
+}
+
+// emit writes the expanded config in the shape of version 2. It holds all that
+// the workflows call, filters included, so that compiling it again gives the
+// same plan, here and on CircleCI.
+func (c *compiler) emit(workflows []*workflow) string {
+	e := &emitter{}
+	e.w.Raw("version", "2")
+	jobs := nameDefinitions(workflows)
+	if len(jobs) == 0 {
+		e.w.Raw("jobs", "{}")
+	} else {
+		e.w.Key("jobs")
+		e.w.In()
+		for _, j := range jobs {
+			e.job(j)
+			c.spend(nil, 0, 0)
+		}
+		e.w.Out()
+	}
+	e.w.Key("workflows")
+	e.w.In()
+	e.w.Raw("version", "2")
+	for _, w := range workflows {
+		if !w.off {
+			e.workflow(w)
+		}
+	}
+	e.w.Out()
+	return e.w.String()
+}
+
+// nameDefinitions gives each expanded job a name among the definitions: its
+// name in the workflow, unless another workflow has a different job of that
+// name. It returns the definitions in the order of their first use.
+func nameDefinitions(workflows []*workflow) []*invocation {
+	d := definitionNames{taken: map[string]*invocation{}, prints: map[string]string{}, next: map[string]int{}}
+	var list []*invocation
+	for _, w := range workflows {
+		for _, i := range w.jobs {
+			if w.off || i.plan.Type == core.JobApproval {
+				continue
+			}
+			if d.name(i) {
+				list = append(list, i)
+			}
+		}
+	}
+	return list
+}
+
+// definitionNames finds equal plans by a print of them, which is made only
+// where two jobs have one name: comparing each with each would cost the square.
+type definitionNames struct {
+	taken  map[string]*invocation
+	prints map[string]string // name and print -> definition
+	next   map[string]int
+}
+
+// name sets i.definition and tells whether it is a new one.
+func (d *definitionNames) name(i *invocation) bool {
+	i.definition = i.name
+	other := d.taken[i.name]
+	switch {
+	case other == nil:
+		d.taken[i.name] = i
+		return true
+	case other.plan == i.plan:
+		return false
+	case d.next[i.name] == 0:
+		d.prints[i.name+"\x00"+planPrint(other.plan)] = i.name
+	}
+	mine := i.name + "\x00" + planPrint(i.plan)
+	if known, ok := d.prints[mine]; ok {
+		i.definition = known
+		return false
+	}
+	for d.taken[i.definition] != nil {
+		d.next[i.name]++
+		i.definition = i.name + "-" + strconv.Itoa(d.next[i.name])
+	}
+	d.taken[i.definition] = i
+	d.prints[mine] = i.definition
+	return true
+}
+
+// planPrint is equal for equal plans. Plans consist of text and numbers, so
+// that encoding one cannot go wrong.
+func planPrint(p *core.JobPlan) string {
+	text, _ := json.Marshal(p)
+	return string(text)
+}
+
+// planSize estimates the bytes of a plan.
+func planSize(p *core.JobPlan) int {
+	size := 200
+	environment := func(env []core.EnvVar) {
+		for _, v := range env {
+			size += len(v.Name) + len(v.Value) + 24
+		}
+	}
+	environment(p.Environment)
+	for _, image := range p.Executor.Images {
+		size += len(image.Image) + 100
+		environment(image.Environment)
+	}
+	for _, step := range p.Steps {
+		size += len(step.Name) + 80
+		if step.Run != nil {
+			size += len(step.Run.Command)
+			environment(step.Run.Environment)
+		}
+	}
+	return size
+}

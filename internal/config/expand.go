@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package config
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/muster-ci/muster/core"
+	"github.com/muster-ci/muster/internal/config/document"
+)
+
+// substituteBody replaces the references in an element's keys, but for those
+// that describe the element itself.
+func (c *compiler) substituteBody(n *document.Node, s scope) *document.Node {
+	if !c.reuse || !n.Template {
+		return n
+	}
+	items := make([]*document.Node, len(n.Items))
+	for i, item := range n.Items {
+		switch n.Keys[i].Text {
+		case "parameters", "description":
+			items[i] = item
+		default:
+			items[i] = c.substitute(item, s)
+		}
+	}
+	return n.With(items)
+}
+
+// expand turns a job's definition and the arguments of a call into a plan
+// without name and requirements; nil after a mistake. A job without parameters
+// is expanded once and shared, so nobody may change what is returned.
+func (c *compiler) expand(d *definition, given map[string]*document.Node, names []string, place *document.Node) *core.JobPlan {
+	if d.job != nil && len(names) == 0 {
+		return d.job
+	}
+	before := len(c.errors) + c.more
+	var plan *core.JobPlan
+	read := func() {
+		values, ok := c.arguments(d.parameters, given, names, place)
+		if ok {
+			d.read = true
+			plan = c.job(d, c.substituteBody(d.node, scope{parameters: values}))
+		}
+	}
+	if len(d.parameters) == 0 && len(names) == 0 {
+		read()
+		d.job = plan
+	} else {
+		c.within(fmt.Sprintf("Error calling job: '%s'", clip(d.name)), read)
+	}
+	if len(c.errors)+c.more > before {
+		return nil
+	}
+	return plan
+}
+
+// job reads a definition whose references are replaced.
+func (c *compiler) job(d *definition, n *document.Node) *core.JobPlan {
+	plan := &core.JobPlan{Type: core.JobBuild}
+	switch kind := c.text(n.Get("type")); kind {
+	case "", string(core.JobBuild):
+	case string(core.JobNoOp):
+		plan.Type = core.JobNoOp
+		return plan
+	case string(core.JobApproval):
+		c.fail(n.Get("type"), "An approval job has no definition", "remove it here, and write type: approval where a workflow lists the job")
+	default:
+		c.fail(n.Get("type"), fmt.Sprintf("Jobs of type %s are not supported by Muster yet", clip(kind)), "build and no-op are")
+	}
+	s := c.jobSurroundings(d, n)
+	plan.Executor, plan.ResourceClass, plan.Shell = s.executor, s.resourceClass, s.shell
+	plan.WorkingDirectory, plan.Environment = s.workingDirectory, s.environment
+	if n.Get("parallelism") != nil {
+		plan.Parallelism = c.integer(n.Get("parallelism"), 1, maxParallel)
+	}
+	for _, ignored := range []string{"circleci_ip_ranges", "retention"} {
+		if at := n.Find(ignored); at >= 0 {
+			c.warn(n.KeyAt(at), fmt.Sprintf("The key [%s] has no effect in Muster yet", ignored), "")
+		}
+	}
+	switch steps := n.Get("steps"); {
+	case steps == nil:
+		c.fail(d.key, "required key [steps] not found", fmt.Sprintf("add steps: to the job %s, with at least one step", clip(d.name)))
+	case steps.Kind == document.List && len(steps.Items) == 0:
+		// Conditional steps can leave a job without any, so that a processed
+		// config may have such a job.
+		c.warn(steps, fmt.Sprintf("The job %s has no steps", clip(d.name)), "add - checkout, or - run: command")
+	default:
+		plan.Steps = c.steps(steps, 0)
+	}
+	return plan
+}
+
+// jobSurroundings puts the job's own keys over those of its named executor.
+func (c *compiler) jobSurroundings(d *definition, n *document.Node) surroundings {
+	s := c.surroundings(n)
+	at := n.Get("executor")
+	switch {
+	case at != nil && s.executor.Kind == core.ExecutorMachine && n.Get("machine") != nil:
+		c.fail(at, "A job runs on one executor, but both executor and machine are given", "remove one of them")
+	case at != nil:
+		if base, ok := c.namedExecutor(at); ok {
+			s = s.over(base)
+		}
+	case s.executor.Kind == "" && n.Get("macos") == nil && n.Get("docker") == nil:
+		c.fail(d.key, fmt.Sprintf("The job %s names no executor", clip(d.name)), "add docker: [{image: name:tag}], machine: true, or executor: name")
+	}
+	return s
+}
+
+// checkUnread looks for mistakes in what no workflow reached, and tells what is
+// not called by anything.
+func (c *compiler) checkUnread() {
+	for _, name := range c.jobOrder {
+		d := c.jobs[name]
+		if d == nil {
+			continue
+		}
+		if !d.used {
+			c.warn(d.key, fmt.Sprintf("The job %s is not used by any workflow", clip(name)), "list it under a workflow's jobs, or remove it")
+		}
+		if given, ok := samples(d.parameters); ok && !d.read {
+			c.expand(d, given, nil, d.key)
+		}
+	}
+	for _, d := range ordered(c.commands) {
+		if !d.used {
+			c.warn(d.key, fmt.Sprintf("The command %s is not used by any job", clip(d.name)), "")
+		}
+		if given, ok := samples(d.parameters); ok && !d.read {
+			values, _ := c.arguments(d.parameters, given, nil, d.key)
+			c.steps(c.substitute(d.node.Get("steps"), scope{parameters: values}), 1)
+		}
+	}
+	for _, d := range ordered(c.executors) {
+		if given, ok := samples(d.parameters); ok && !d.read {
+			values, _ := c.arguments(d.parameters, given, nil, d.key)
+			c.surroundings(c.substituteBody(d.node, scope{parameters: values}))
+		}
+	}
+}
+
+// ordered returns definitions by name, so that results do not depend on the
+// order of a map.
+func ordered(definitions map[string]*definition) []*definition {
+	list := make([]*definition, 0, len(definitions))
+	for _, d := range definitions {
+		list = append(list, d)
+	}
+	slices.SortFunc(list, func(a, b *definition) int { return strings.Compare(a.name, b.name) })
+	return list
+}

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package config
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/muster-ci/muster/core"
+	"github.com/muster-ci/muster/internal/config/document"
+)
+
+// hostile returns small configs that ask for much work.
+func hostile() map[string]string {
+	doubling := "version: 2.1\ncommands:\n"
+	for i := range 30 {
+		doubling += fmt.Sprintf("  c%d: {steps: [c%d, c%d]}\n", i, i+1, i+1)
+	}
+	doubling += "  c30: {steps: [run: x]}\njobs:\n  build: {machine: true, steps: [c0]}\n"
+
+	text := "version: 2.1\ncommands:\n"
+	for i := range 20 {
+		text += fmt.Sprintf("  t%d: {parameters: {a: {type: string}}, steps: [t%d: {a: \"%s\"}]}\n", i, i+1, strings.Repeat("<< parameters.a >>", 9))
+	}
+	text += "  t20: {parameters: {a: {type: string}}, steps: [run: << parameters.a >>]}\njobs:\n  build: {machine: true, steps: [t0: {a: xxxxxxxxxx}]}\n"
+
+	big := "version: 2\njobs:\n  j:\n    machine: true\n    steps: [run: '" + strings.Repeat("x", 200_000) + "']\nworkflows: {w: {jobs: [" + strings.Repeat("j, ", 5_000) + "]}}\n"
+	unknown := "version: 2\njobs:\n"
+	for i := range 4_000 {
+		unknown += fmt.Sprintf("  job-%d: &j {machine: true, steps: [checkout]}\n", i)
+	}
+	unknown += "workflows: {w: {jobs: ["
+	for i := range 8_000 {
+		unknown += fmt.Sprintf("jbo-%d, ", i)
+	}
+	return map[string]string{
+		"command calls itself":  "version: 2.1\ncommands: {a: {steps: [a]}}\njobs: {build: {machine: true, steps: [a]}}\n",
+		"commands that double":  doubling,
+		"text that multiplies":  text,
+		"one large job, often":  big,
+		"unknown jobs":          unknown + "]}}\n",
+		"a regular expression":  "version: 2\njobs: {j: {machine: true, steps: [checkout]}}\nworkflows: {w: {jobs: [j: {filters: {branches: {only: '/" + strings.Repeat("(a*)*", 300) + "/'}}}]}}\n",
+		"a condition in a dive": "version: 2.1\njobs: {build: {machine: true, steps: [when: {steps: [], condition: " + strings.Repeat("{not: ", 95) + "1" + strings.Repeat("}", 95) + "}]}}\n",
+		"ten thousand mistakes": "version: 2\njobs:\n  build:\n    machine: true\n    steps: [" + strings.Repeat("x, ", 10_000) + "]\n",
+	}
+}
+
+func TestHostileConfigsEndSoon(t *testing.T) {
+	t.Parallel()
+	for name, text := range hostile() {
+		start := time.Now()
+		result := compile(text, nil)
+		took := time.Since(start)
+		// A text near the limits costs what the library takes to read it. The
+		// rest is ten times the promise, since tests share their processors.
+		start = time.Now()
+		_, _, _ = document.Parse(text, document.Limits{})
+		if read := time.Since(start); took > 500*time.Millisecond+5*read {
+			t.Errorf("%s: took %s, of which reading it is %s", name, took, read)
+		}
+		if result.Plan != nil || len(result.Errors) == 0 || len(result.Errors) > maxErrors+1 {
+			t.Errorf("%s: got %d errors", name, len(result.Errors))
+		}
+	}
+}
+
+func BenchmarkHostile(b *testing.B) {
+	for name, text := range hostile() {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				compile(text, nil)
+			}
+		})
+	}
+}
+
+func TestAPanicStaysInside(t *testing.T) {
+	t.Parallel()
+	told := false
+	// A value that is none of JSON's panics nowhere today; the seam is tested
+	// with a compiler that is broken on purpose.
+	c := &compiler{problems: newProblems("f", "")}
+	result := func() (result core.CompileResult) {
+		defer c.recovered(&result, Options{Panicked: func(any, []byte) { told = true }})
+		c.root.Get("x").Items[0] = nil
+		return
+	}()
+	if !told || len(result.Errors) != 1 || strings.Contains(result.Errors[0].Message, "nil") {
+		t.Errorf("got %+v", result)
+	}
+}
+
+// FuzzCompile: nothing panics, and what compiles has a processed form with the
+// same plan.
+func FuzzCompile(f *testing.F) {
+	for _, folder := range []string{"valid", "invalid"} {
+		paths, _ := filepath.Glob(filepath.Join("testdata", folder, "*.yml"))
+		for _, path := range paths {
+			text, err := os.ReadFile(path)
+			if err != nil {
+				f.Fatal(err)
+			}
+			f.Add(string(text), "main", "")
+			f.Add(string(text), "", "v1")
+		}
+	}
+	f.Fuzz(func(t *testing.T, text, branch, tag string) {
+		values := core.PipelineValues{"git.branch": branch, "git.tag": tag}
+		request := core.CompileRequest{Config: text, Values: values}
+		options := Options{Panicked: func(value any, stack []byte) { t.Fatalf("%v\n%s", value, stack) }}
+		result := Compile(context.Background(), request, options)
+		if (result.Plan == nil) != (len(result.Errors) > 0) {
+			t.Fatalf("plan %v, errors %v", result.Plan, result.Errors)
+		}
+		if result.Plan == nil {
+			return
+		}
+		request.Config = result.Processed
+		again := Compile(context.Background(), request, options)
+		if diff := cmp.Diff(result.Plan, again.Plan); diff != "" {
+			t.Fatalf("%s\n%v\n%s", diff, again.Errors, result.Processed)
+		}
+	})
+}
+
+// The benchmarks compare with decoding the same bytes into the library's nodes.
+
+func BenchmarkCompile40Lines(b *testing.B) {
+	text, err := os.ReadFile(filepath.Join("testdata", "valid", "simple.yml"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	benchmarkCompile(b, string(text))
+}
+
+func BenchmarkCompile500Jobs(b *testing.B) {
+	var text strings.Builder
+	text.WriteString("version: 2.1\njobs:\n")
+	for i := range 500 {
+		fmt.Fprintf(&text, "  job-%d:\n    docker:\n      - image: cimg/go:1.24\n    steps:\n      - checkout\n      - run:\n          name: Test\n          command: go test ./part%d/...\n", i, i)
+	}
+	text.WriteString("workflows:\n  main:\n    jobs:\n      - job-0\n")
+	for i := 1; i < 500; i++ {
+		fmt.Fprintf(&text, "      - job-%d:\n          requires: [job-%d, job-%d]\n", i, (i-1)/2, i-1)
+	}
+	benchmarkCompile(b, text.String())
+}
+
+func benchmarkCompile(b *testing.B, text string) {
+	b.ReportAllocs()
+	var compiled, decoded time.Duration
+	for b.Loop() {
+		start := time.Now()
+		if result := compile(text, nil); result.Plan == nil {
+			b.Fatal(result.Errors)
+		}
+		middle := time.Now()
+		var n yaml.Node
+		if err := yaml.Unmarshal([]byte(text), &n); err != nil {
+			b.Fatal(err)
+		}
+		compiled += middle.Sub(start)
+		decoded += time.Since(middle)
+	}
+	b.ReportMetric(float64(compiled)/float64(decoded), "compile/decode")
+	b.ReportMetric(float64(compiled)/float64(b.N), "compile-ns")
+}

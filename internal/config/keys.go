@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package config
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/muster-ci/muster/internal/config/document"
+)
+
+// keySet says which keys a mapping may have.
+type keySet struct {
+	permitted []string
+	required  []string
+	// later are keys of the language that are not supported yet, each with
+	// what to do instead.
+	later map[string]string
+}
+
+// The shapes of the language.
+var (
+	jobKeys = keySet{
+		permitted: []string{
+			"branches", "circleci_ip_ranges", "description", "docker", "environment", "executor", "machine", "parallelism",
+			"parameters", "resource_class", "retention", "shell", "steps", "type", "working_directory",
+		},
+		later: map[string]string{
+			"macos": "run the job on docker or machine",
+		},
+	}
+	executorKeys = keySet{
+		permitted: []string{"description", "docker", "environment", "machine", "parameters", "resource_class", "shell", "working_directory"},
+		later:     map[string]string{"macos": "use docker or machine"},
+	}
+	commandKeys = keySet{
+		permitted: []string{"description", "parameters", "steps"},
+		required:  []string{"steps"},
+	}
+	imageKeys = keySet{
+		permitted: []string{"command", "entrypoint", "environment", "image", "name", "user"},
+		required:  []string{"image"},
+		later: map[string]string{
+			"auth":     "use an image that the clients may pull, or give Nomad's docker driver the registry's credentials",
+			"aws_auth": "use an image that the clients may pull, or give Nomad's docker driver a credential helper",
+			"gcp_auth": "use an image that the clients may pull, or give Nomad's docker driver a credential helper",
+		},
+	}
+	machineKeys = keySet{permitted: []string{"docker_layer_caching", "enabled", "image", "resource_class", "shell"}}
+	runKeys     = keySet{
+		permitted: []string{
+			"auto_rerun_delay", "background", "command", "environment", "max_auto_reruns", "name", "no_output_timeout",
+			"shell", "when", "working_directory",
+		},
+		required: []string{"command"},
+	}
+	checkoutKeys = keySet{permitted: []string{"depth", "method", "name", "path"}}
+	whenKeys     = keySet{permitted: []string{"condition", "steps"}, required: []string{"condition", "steps"}}
+	workflowKeys = keySet{
+		permitted: []string{"jobs", "unless", "version", "when"},
+		required:  []string{"jobs"},
+		later: map[string]string{
+			"triggers":        "start the pipeline through the API at the times you need",
+			"max_auto_reruns": "rerun the workflow from failed through the API, or give single steps max_auto_reruns",
+		},
+	}
+	approvalKeys = keySet{
+		permitted: []string{"filters", "name", "requires", "type"},
+	}
+	// callKeys are the keys beside which a job's parameters stand.
+	callKeys = keySet{
+		permitted: []string{"filters", "name", "post-steps", "pre-steps", "requires", "type"},
+		later: map[string]string{
+			"context":       "set the variables in the project's settings",
+			"matrix":        "list the combinations as single jobs, each with a name of its own",
+			"serial-group":  "order the jobs with requires",
+			"override-with": "call the job itself",
+		},
+	}
+	filterKeys = keySet{permitted: []string{"branches", "tags"}}
+	branchKeys = keySet{permitted: []string{"ignore", "only"}}
+)
+
+// laterSteps are the built-in steps that are not supported yet.
+var laterSteps = map[string]string{
+	"add_ssh_keys":           "write the key to a file in a run step, from a project variable",
+	"attach_workspace":       "build what the job needs in the job itself",
+	"deploy":                 "use a run step",
+	"install_signing_bundle": "sign in a run step",
+	"persist_to_workspace":   "build what a later job needs in that job",
+	"restore_cache":          "leave it out; the job then fetches what it needs",
+	"save_cache":             "leave it out",
+	"setup_remote_docker":    "use the machine executor",
+	"store_artifacts":        "send the files somewhere in a run step",
+	"store_test_results":     "print the results in a run step",
+}
+
+// fields checks that a node is a mapping with permitted keys only and all
+// required ones. It returns false when n is no mapping.
+func (c *compiler) fields(n *document.Node, set keySet, extra ...string) bool {
+	if n.Kind != document.Map {
+		c.wrongType(n, document.Map)
+		return false
+	}
+	for i, key := range n.Keys {
+		name := key.Text
+		if slices.Contains(set.permitted, name) || slices.Contains(extra, name) {
+			continue
+		}
+		if way, ok := set.later[name]; ok {
+			c.fail(n.KeyAt(i), "The key ["+name+"] is not supported by Muster yet", "until it is: "+way)
+			continue
+		}
+		c.extraneous(n.KeyAt(i), append(slices.Clone(set.permitted), extra...))
+	}
+	for _, name := range set.required {
+		if n.Find(name) < 0 {
+			c.fail(n, "required key ["+name+"] not found", "add it here; "+permittedKeys(append(slices.Clone(set.permitted), extra...)))
+		}
+	}
+	return true
+}
+
+func (c *compiler) extraneous(key *document.Node, permitted []string) {
+	slices.Sort(permitted)
+	way := permittedKeys(permitted)
+	if near := suggest(key.Text, permitted); near != "" {
+		way = near + " " + way
+	}
+	c.fail(key, "extraneous key ["+clip(key.Text)+"] is not permitted", way)
+}
+
+func permittedKeys(names []string) string { return "Permitted keys: " + strings.Join(names, ", ") }
+
+func (c *compiler) wrongType(n *document.Node, want document.Kind) {
+	way := ""
+	switch {
+	case want == document.String && n.IsScalar() && n.Kind != document.Null:
+		way = "put quotes around it: \"" + clip(n.Text) + "\""
+	case n.Kind == document.Null:
+		way = "nothing stands here; check the indentation of the lines below"
+	}
+	c.fail(n, "expected type: "+want.String()+", found: "+n.Kind.String(), way)
+}

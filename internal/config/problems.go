@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/muster-ci/muster/core"
+	"github.com/muster-ci/muster/internal/config/document"
+)
+
+// problems collects mistakes. The same one at the same place is told once,
+// however often the definition that holds it is used.
+type problems struct {
+	file     string
+	text     string
+	lines    *document.Lines // made when first needed
+	errors   []core.ConfigError
+	warnings []core.ConfigError
+	seen     map[seenProblem]bool
+	more     int
+	calls    []string // "Error calling job: 'x'", outermost first
+}
+
+type seenProblem struct {
+	line, column int
+	message      string
+}
+
+func newProblems(file, text string) *problems {
+	return &problems{file: file, text: text, seen: map[seenProblem]bool{}}
+}
+
+// fail notes an error at a node; nil means that no place is known.
+func (p *problems) fail(n *document.Node, message, suggestion string) {
+	if len(p.errors) >= maxErrors {
+		p.more++
+		return
+	}
+	if e, ok := p.problem(n, message, suggestion); ok {
+		p.errors = append(p.errors, e)
+	}
+}
+
+// warn notes a warning.
+func (p *problems) warn(n *document.Node, message, suggestion string) {
+	if len(p.warnings) >= maxErrors {
+		return
+	}
+	if e, ok := p.problem(n, message, suggestion); ok {
+		p.warnings = append(p.warnings, e)
+	}
+}
+
+func (p *problems) problem(n *document.Node, message, suggestion string) (core.ConfigError, bool) {
+	e := core.ConfigError{Message: message, File: p.file, Suggestion: suggestion}
+	if n != nil {
+		e.Line, e.Column = n.Line, n.Column
+	}
+	key := seenProblem{line: e.Line, column: e.Column, message: message}
+	if p.seen[key] {
+		return e, false
+	}
+	p.seen[key] = true
+	if len(p.calls) > 0 {
+		e.Message = strings.Join(append(slices.Clone(p.calls), message), "\n")
+	}
+	if n != nil {
+		e.Path = clip(n.Path())
+		if p.lines == nil {
+			p.lines = document.NewLines(p.text)
+		}
+		e.Excerpt = p.lines.Excerpt(e.Line, e.Column)
+	}
+	return e, true
+}
+
+// sorted returns problems in the order of the file.
+func (p *problems) sorted(list []core.ConfigError) []core.ConfigError {
+	slices.SortStableFunc(list, func(a, b core.ConfigError) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
+	if p.more > 0 && len(list) == maxErrors {
+		list = append(list, core.ConfigError{File: p.file, Message: fmt.Sprintf("and %d more errors", p.more)})
+	}
+	return list
+}
+
+// within runs f with a line in front of every error that it finds.
+func (p *problems) within(call string, f func()) {
+	p.calls = append(p.calls, call)
+	f()
+	p.calls = p.calls[:len(p.calls)-1]
+}
+
+// clip keeps quotes from the config at a readable length.
+func clip(text string) string {
+	const most = 120
+	if i := strings.IndexByte(text, '\n'); i >= 0 {
+		text = text[:i] + " ..."
+	}
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "") + "..."
+}
+
+// suggest names the candidate that a person may have meant, "" when none is
+// near.
+func suggest(word string, candidates []string) string {
+	// Enough for any config that a person reads; a larger one shall not pay for
+	// its mistakes with the product of names and mistakes.
+	candidates = candidates[:min(len(candidates), 1000)]
+	if len(word) > 100 {
+		return ""
+	}
+	best, distance := "", 1+max(1, min(3, len(word)/2))
+	for _, candidate := range candidates {
+		if gap := len(candidate) - len(word); candidate == word || gap >= distance || -gap >= distance {
+			continue
+		}
+		if d := edits(strings.ToLower(word), strings.ToLower(candidate)); d < distance {
+			best, distance = candidate, d
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return fmt.Sprintf("did you mean %q?", best)
+}
+
+// edits counts the changes of single bytes, swaps of neighbours included as
+// two, that make one word the other.
+func edits(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			change := diagonal
+			if a[i] != b[j] {
+				change++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(change, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}
+
+// listed joins names for a sentence, the first few of many.
+func listed(names []string) string {
+	const most = 20
+	if len(names) <= most {
+		return strings.Join(names, ", ")
+	}
+	return strings.Join(names[:most], ", ") + fmt.Sprintf(" and %d more", len(names)-most)
+}

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package config
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/muster-ci/muster/core"
+	"github.com/muster-ci/muster/internal/config/document"
+)
+
+// definition is a job, an executor or a command as the file has it.
+type definition struct {
+	name       string
+	node       *document.Node
+	key        *document.Node // the place of its name
+	parameters []parameter
+	used       bool // called by something
+	read       bool // its body was, so that its mistakes are known
+	// job is what a job without parameters expands to, whoever calls it.
+	job *core.JobPlan
+}
+
+// reuseKeys are the top-level keys that need version 2.1.
+var reuseKeys = []string{"commands", "executors", "job-groups", "orbs", "parameters", "setup"}
+
+// selectDefinitions finds out what the file holds. It returns false when going
+// on would only repeat the same mistake.
+func (c *compiler) selectDefinitions() bool {
+	if c.root.Kind != document.Map {
+		c.wrongType(c.root, document.Map)
+		return false
+	}
+	if !c.selectVersion() {
+		return false
+	}
+	c.checkTopLevel()
+	if c.reuse {
+		c.resolvePipelineParameters(c.root.Get("parameters"))
+		c.executors = c.definitions("executors", executorKeys)
+		c.commands = c.definitions("commands", commandKeys)
+	}
+	c.jobs = c.definitions("jobs", jobKeys)
+	for i := range c.root.Keys {
+		if jobs := c.root.Items[i]; c.root.Keys[i].Text == "jobs" && jobs.Kind == document.Map {
+			for _, key := range jobs.Keys {
+				c.jobOrder = append(c.jobOrder, key.Text)
+			}
+		}
+	}
+	c.checkJobNames()
+	return true
+}
+
+func (c *compiler) selectVersion() bool {
+	const way = "write version: 2.1 as the first line"
+	v := c.root.Get("version")
+	if v == nil {
+		c.fail(c.root, "Unsupported or missing workflows config version", way)
+		return false
+	}
+	switch v.Text {
+	case "2", "2.0":
+	case "2.1":
+		c.reuse = true
+	default:
+		c.fail(v, "Unsupported or missing workflows config version", way+"; 2, 2.0 and 2.1 are known")
+		return false
+	}
+	return true
+}
+
+// checkTopLevel refuses what would change the meaning of the file. Other keys
+// are free: they hold anchors.
+func (c *compiler) checkTopLevel() {
+	for i, key := range c.root.Keys {
+		at, value := c.root.KeyAt(i), c.root.Items[i]
+		known := slices.Contains(reuseKeys, key.Text)
+		switch {
+		case known && !c.reuse:
+			c.fail(at, fmt.Sprintf("extraneous key [%s] is not permitted", key.Text), "it needs version: 2.1")
+		case key.Text == "orbs" && value.Kind != document.Null && len(value.Items) > 0:
+			c.fail(at, "The key [orbs] is not supported by Muster yet", "until it is: copy the orb's commands and jobs into this file (circleci config process prints them)")
+		case key.Text == "job-groups":
+			c.fail(at, "The key [job-groups] is not supported by Muster yet", "until it is: list the jobs in each workflow")
+		case key.Text == "setup" && c.boolean(value):
+			c.fail(at, "Setup configs are not supported by Muster yet", "until they are: make this config the one that does the work")
+		case !known && !slices.Contains([]string{"version", "jobs", "workflows", "description", "display", "experimental"}, key.Text):
+			if near := suggest(key.Text, append(slices.Clone(reuseKeys), "version", "jobs", "workflows")); near != "" {
+				c.warn(at, fmt.Sprintf("The key [%s] has no meaning", key.Text), near)
+			}
+		}
+	}
+}
+
+// definitions reads a top-level map of named elements.
+func (c *compiler) definitions(section string, set keySet) map[string]*definition {
+	n := c.root.Get(section)
+	if n == nil || n.Kind == document.Null {
+		return nil
+	}
+	if n.Kind != document.Map {
+		c.wrongType(n, document.Map)
+		return nil
+	}
+	found := make(map[string]*definition, len(n.Keys))
+	for i, key := range n.Keys {
+		d := &definition{name: key.Text, node: n.Items[i], key: n.KeyAt(i)}
+		if !c.fields(d.node, set) {
+			continue
+		}
+		if c.reuse {
+			d.parameters = c.declarations(d.node.Get("parameters"), section)
+		} else if at := d.node.Find("parameters"); at >= 0 {
+			c.fail(d.node.KeyAt(at), "extraneous key [parameters] is not permitted", "it needs version: 2.1")
+		}
+		found[key.Text] = d
+	}
+	return found
+}
+
+// checkJobNames looks at what a name may be; lower and upper case are the same.
+func (c *compiler) checkJobNames() {
+	seen := make(map[string]string, len(c.jobs))
+	for _, name := range c.jobOrder {
+		d := c.jobs[name]
+		if d == nil {
+			continue
+		}
+		c.checkName(d.key, name)
+		lower := strings.ToLower(name)
+		if other, ok := seen[lower]; ok {
+			c.fail(d.key, fmt.Sprintf("The job names %q and %q differ only in case", clip(other), clip(name)), "rename one of them")
+		}
+		seen[lower] = name
+	}
+}
+
+func (c *compiler) checkName(place *document.Node, name string) {
+	if strings.TrimSpace(name) == "" || len(name) > maxName || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		c.fail(place, fmt.Sprintf("%q is not a job name", clip(name)), fmt.Sprintf("use 1 to %d characters, no line breaks", maxName))
+	}
+}
+
+// known returns the names of a section in order, sorted once for many mistakes.
+func (c *compiler) known(kind string, among map[string]*definition) []string {
+	if names, ok := c.names[kind]; ok {
+		return names
+	}
+	names := slices.Sorted(maps.Keys(among))
+	if c.names == nil {
+		c.names = map[string][]string{}
+	}
+	c.names[kind] = names
+	return names
+}
+
+// find looks a definition up and tells when it is not there.
+func (c *compiler) find(among map[string]*definition, kind, name string, place *document.Node) *definition {
+	if d := among[name]; d != nil {
+		d.used = true
+		return d
+	}
+	if len(c.errors) >= maxErrors {
+		c.more++
+		return nil
+	}
+	names := c.known(kind, among)
+	way := suggest(name, names)
+	if way == "" && len(names) > 0 {
+		way = "this file defines: " + listed(names)
+	}
+	if way == "" {
+		way = fmt.Sprintf("define it under %ss:", kind)
+		if kind != "job" && !c.reuse {
+			way += ", which needs version: 2.1"
+		}
+	}
+	if c.root.Get(kind+"s").Find(name) >= 0 {
+		return nil // it is there and broken, which was told
+	}
+	message := fmt.Sprintf("Cannot find a definition for %s named %s", kind, clip(name))
+	if strings.Contains(name, "/") {
+		way = "names with a slash come from orbs, which are not supported by Muster yet; copy the definition into this file"
+	}
+	c.fail(place, message, way)
+	return nil
+}

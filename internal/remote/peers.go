@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package remote
+
+import (
+	"context"
+	"net/http"
+)
+
+// Peers makes the clients of one process.
+type Peers struct {
+	Transport http.RoundTripper
+	Token     func(context.Context) (string, error)
+}
+
+func (p Peers) caller(service string) *Caller { return NewCaller(service, p.Transport, p.Token) }
+
+// Identity returns a client of core.Identity.
+func (p Peers) Identity() *Identity { return NewIdentity(p.caller("identity")) }
+
+// Projects returns a client of core.Projects.
+func (p Peers) Projects() *Projects { return NewProjects(p.caller("projects")) }
+
+// ProjectSecrets returns a client of core.ProjectSecrets.
+func (p Peers) ProjectSecrets() *ProjectSecrets { return NewProjectSecrets(p.caller("projects")) }
+
+// Configs returns a client of core.Configs.
+func (p Peers) Configs() *Configs { return NewConfigs(p.caller("configs")) }
+
+// Pipelines returns a client of core.Pipelines.
+func (p Peers) Pipelines() *Pipelines { return NewPipelines(p.caller("pipelines")) }
+
+// Workflows returns a client of core.Workflows.
+func (p Peers) Workflows() *Workflows { return NewWorkflows(p.caller("workflows")) }
+
+// Jobs returns a client of core.Jobs.
+func (p Peers) Jobs() *Jobs { return NewJobs(p.caller("workflows")) }
+
+// Tasks returns a client of core.Tasks.
+func (p Peers) Tasks() *Tasks { return NewTasks(p.caller("workflows")) }
+
+// Queue returns a client of core.Queue.
+func (p Peers) Queue() *Queue { return NewQueue(p.caller("queue")) }
+
+// Placements returns a client of core.Placements.
+func (p Peers) Placements() *Placements { return NewPlacements(p.caller("placements")) }
+
+// Output returns a client of core.Output.
+func (p Peers) Output() *Output { return NewOutput(p.caller("output")) }
+
+// OutputControl returns a client of core.OutputControl.
+func (p Peers) OutputControl() *OutputControl { return NewOutputControl(p.caller("output")) }

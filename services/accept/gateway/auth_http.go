@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package gateway
+
+import (
+	"math"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/muster-ci/muster/core"
+	"github.com/muster-ci/muster/internal/api"
+	"github.com/muster-ci/muster/internal/httpx"
+)
+
+// access says who may use a route.
+type access int
+
+const (
+	accessUser   access = iota // everybody with a token
+	accessAdmin                // administrators; roles come with a later service
+	accessPublic               // everybody
+)
+
+// userKey is where the user of a request is kept in its gin context.
+const userKey = "muster_user"
+
+// authenticate finds out who sent a request and takes it out of that user's
+// budget. Requests without a valid token are counted against their address.
+func (s *Service) authenticate(need access) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		user, err := s.authenticated(c.Request)
+		caller := "user " + string(user.ID)
+		if err != nil {
+			caller = "address " + remoteHost(c.Request)
+		}
+		if wait, ok := s.limits.take(caller); !ok {
+			s.limited(c, wait)
+			return
+		}
+		switch {
+		case core.ErrorCode(err) == core.CodeUnauthorized:
+			// So that a browser which opens a link to output asks for the token.
+			c.Header("WWW-Authenticate", `Basic realm="Muster: the token as user name", charset="UTF-8"`)
+			fail(c, err)
+		case err != nil:
+			fail(c, err)
+		case need == accessAdmin && !user.Admin:
+			fail(c, core.Errorf(core.CodeForbidden, "Only an administrator may do that."))
+		default:
+			c.Set(userKey, user)
+			c.Next()
+		}
+	}
+}
+
+func (s *Service) limited(c *gin.Context, wait time.Duration) {
+	s.metrics.limited.Inc()
+	c.Header("Retry-After", strconv.Itoa(int(math.Ceil(max(wait.Seconds(), 1)))))
+	c.AbortWithStatusJSON(http.StatusTooManyRequests, api.Message{Message: "Rate limit exceeded."})
+}
+
+func (s *Service) authenticated(r *http.Request) (core.User, error) {
+	value := tokenOf(r)
+	if value == "" {
+		return core.User{}, core.Errorf(core.CodeUnauthorized, "You must log in first.")
+	}
+	return s.deps.Peers.Identity.Authenticate(r.Context(), value)
+}
+
+// tokenOf looks for a token in the places in which CircleCI takes one.
+func tokenOf(r *http.Request) string {
+	if value := r.Header.Get("Circle-Token"); value != "" {
+		return value
+	}
+	if value := httpx.Bearer(r); value != "" {
+		return value
+	}
+	if name, _, ok := r.BasicAuth(); ok && name != "" {
+		return name
+	}
+	return r.URL.Query().Get("circle-token")
+}
+
+func remoteHost(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host
+}

@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package follow
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"github.com/muster-ci/muster/core"
+)
+
+const (
+	// maxOpen bounds how many steps one reader reads at once; the others wait
+	// for a place and lose nothing.
+	maxOpen = 64
+	// maxChunk is the most bytes of one output event.
+	maxChunk = 32 << 10
+	// retryAfter is the pause before a step is read again whose reading broke.
+	retryAfter = 500 * time.Millisecond
+	// idPause and idSize: a short cursor goes out with every output event, a
+	// long one once per pause.
+	idPause = time.Second
+	idSize  = 200
+)
+
+type stepKey struct {
+	attempt core.AttemptID
+	step    int
+}
+
+// stepProgress is what the reader was told of a step.
+//
+//	begun ─► reading ⇄ paused ─► ended
+type stepProgress struct {
+	place  Place
+	begun  bool
+	ended  bool
+	offset int64  // bytes told
+	carry  []byte // read, but ending inside a character
+	stop   context.CancelFunc
+	follow bool // how it is being read
+	again  time.Time
+}
+
+// chunk is what a reading goroutine got.
+type chunk struct {
+	key  stepKey
+	data []byte
+	err  error // the last chunk of a reading has one; end of file is the regular one
+}
+
+// tellAttempts returns whether all steps known so far have been told.
+func (f *follower) tellAttempts(ctx context.Context, readers *sync.WaitGroup, job *JobView) (bool, error) {
+	all := true
+	for i, a := range job.Attempts {
+		// Nothing is added to an attempt that has another one behind it, nor to
+		// any once the job has ended: a step that still runs there was lost.
+		closed := job.Final || a.Status.Ended() || i+1 < len(job.Attempts) && job.Attempts[i+1].Task == a.Task
+		place := Place{Job: job.ID, Index: f.index(job, a.Task), Attempt: a.Attempt, Number: a.Number}
+		ready := true // the foreground steps so far have ended
+		for _, step := range a.Steps {
+			if !ready {
+				all = false
+				break
+			}
+			ended, err := f.tellStep(ctx, readers, place, step, closed)
+			if err != nil {
+				return false, err
+			}
+			all = all && ended
+			ready = ended || step.Background
+		}
+	}
+	return all, nil
+}
+
+func (f *follower) index(job *JobView, task core.TaskID) int {
+	for _, t := range job.Tasks {
+		if t.ID == task {
+			return t.Index
+		}
+	}
+	return 0
+}
+
+// tellStep returns whether all of the step has been told.
+func (f *follower) tellStep(ctx context.Context, readers *sync.WaitGroup, place Place, step core.Step, closed bool) (bool, error) {
+	key := stepKey{place.Attempt, step.Number}
+	p := f.steps[key]
+	if p == nil {
+		p = f.resume(place, key)
+	}
+	if p.ended {
+		return true, nil
+	}
+	if !p.begun {
+		p.begun = true
+		if err := f.send(Event{Step: &StepEvent{Place: place, Step: beginning(step)}}); err != nil {
+			return false, err
+		}
+	}
+	complete := closed || step.StoppedAt != nil
+	if complete && p.offset+int64(len(p.carry)) >= step.Bytes {
+		return true, f.endStep(p, key, step)
+	}
+	f.read(ctx, readers, p, key, !complete)
+	return false, nil
+}
+
+// resume looks up in the cursor what the reader knows of a step.
+func (f *follower) resume(place Place, key stepKey) *stepProgress {
+	p := &stepProgress{place: place}
+	if a := f.cursor.attempts[key.attempt]; a != nil {
+		p.ended = a.done[int64(key.step)]
+		p.offset = a.offsets[key.step]
+	}
+	f.steps[key] = p
+	return p
+}
+
+// beginning is a step as it was when it began.
+func beginning(step core.Step) core.Step {
+	step.Status, step.StoppedAt, step.ExitCode, step.Error, step.Truncated = core.StepRunning, nil, nil, "", false
+	return step
+}
+
+// endStep flushes what was held back and tells the end.
+func (f *follower) endStep(p *stepProgress, key stepKey, step core.Step) error {
+	if p.stop != nil {
+		p.stop()
+	}
+	if err := f.tellBytes(p, key, nil, true); err != nil {
+		return err
+	}
+	p.ended = true
+	if step.Status == core.StepRunning {
+		step.Status = core.StepLost
+	}
+	f.cursor.endStep(key.attempt, key.step)
+	return f.send(Event{Step: &StepEvent{Place: p.place, Step: step}, Cursor: f.cursor.String()})
+}
+
+// read starts to read a step unless it is being read. A reading that follows a
+// step whose end is known now is cut short and begun again without following:
+// nobody would end it if the agent was lost.
+func (f *follower) read(ctx context.Context, readers *sync.WaitGroup, p *stepProgress, key stepKey, follow bool) {
+	if p.stop != nil {
+		if p.follow && !follow {
+			p.follow = false
+			time.AfterFunc(retryAfter, p.stop)
+		}
+		return
+	}
+	if f.open >= maxOpen || time.Now().Before(p.again) {
+		return
+	}
+	reading, stop := context.WithCancel(ctx)
+	p.stop, p.follow = stop, follow
+	f.open++
+	want := core.OutputRange{Attempt: key.attempt, Step: key.step, Offset: p.offset + int64(len(p.carry)), Follow: follow}
+	readers.Go(func() {
+		// The last word must arrive even when only this reading was stopped.
+		f.hand(ctx, chunk{key: key, err: f.pump(reading, key, want)})
+	})
+}
+
+// pump reads one step and hands over chunks until the output ends (io.EOF) or
+// the reading is stopped.
+func (f *follower) pump(ctx context.Context, key stepKey, want core.OutputRange) error {
+	body, err := f.output.ReadOutput(ctx, want)
+	if err != nil {
+		return err
+	}
+	stop := context.AfterFunc(ctx, func() { body.Close() })
+	defer func() {
+		if stop() {
+			body.Close()
+		}
+	}()
+	for {
+		data := make([]byte, maxChunk)
+		n, err := body.Read(data)
+		if n > 0 && !f.hand(ctx, chunk{key: key, data: data[:n]}) {
+			return ctx.Err()
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// hand gives a chunk to the follower; false when the reading was stopped.
+func (f *follower) hand(ctx context.Context, c chunk) bool {
+	select {
+	case f.chunks <- c:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// take tells the bytes of a chunk, or notes that a reading has ended.
+func (f *follower) take(c chunk) error {
+	p := f.steps[c.key]
+	if c.err == nil {
+		if p == nil || p.ended {
+			return nil
+		}
+		return f.tellBytes(p, c.key, c.data, false)
+	}
+	f.open--
+	if p == nil {
+		return nil
+	}
+	p.stop()
+	p.stop = nil
+	if !errors.Is(c.err, context.Canceled) {
+		// Also after a regular end: until the view says that the step has ended,
+		// reading again would end again at once.
+		p.again = time.Now().Add(retryAfter)
+	}
+	f.sub.Kick() // the step has probably ended: look now
+	return nil
+}
+
+// tellBytes sends output, keeping back the start of a character whose end has
+// not come, unless nothing more can come.
+func (f *follower) tellBytes(p *stepProgress, key stepKey, data []byte, last bool) error {
+	if len(p.carry) > 0 {
+		data = append(p.carry, data...)
+		p.carry = nil
+	}
+	if cut := wholeRunes(data); !last && cut < len(data) {
+		p.carry = append([]byte(nil), data[cut:]...)
+		data = data[:cut]
+	}
+	if len(data) == 0 {
+		return nil
+	}
+	e := Event{Output: &OutputEvent{Place: p.place, Step: key.step, Offset: p.offset, Data: data}}
+	p.offset += int64(len(data))
+	f.cursor.advance(key.attempt, key.step, p.offset)
+	if id := f.cursor.String(); len(id) <= idSize || time.Since(f.lastID) >= idPause {
+		e.Cursor, f.lastID = id, time.Now()
+	}
+	return f.send(e)
+}
+
+// wholeRunes returns how many bytes at the start of data hold whole characters.
+func wholeRunes(data []byte) int {
+	for i := len(data) - 1; i >= max(0, len(data)-utf8.UTFMax); i-- {
+		if utf8.RuneStart(data[i]) {
+			if utf8.FullRune(data[i:]) {
+				return len(data)
+			}
+			return i
+		}
+	}
+	return len(data)
+}

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package follow
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/muster-ci/muster/core"
+)
+
+// The pauses between two polls.
+const (
+	// fastest is kept up right after a change, since changes come in flocks.
+	fastest = 50 * time.Millisecond
+	// starting is the longest pause while a task is about to start: its first
+	// line should not wait for us.
+	starting = 100 * time.Millisecond
+	// slowest is the longest pause otherwise. Ends of steps are noticed sooner,
+	// by the end of their output.
+	slowest = 300 * time.Millisecond
+	// troubled is the pause after a poll that could not be answered.
+	troubled = time.Second
+	// pollTimeout bounds one poll.
+	pollTimeout = 20 * time.Second
+)
+
+// watch polls one subject and publishes views.
+type watch struct {
+	hub    *Hub
+	what   subject
+	cancel context.CancelFunc
+	kicks  chan struct{}
+	state  *state // of the polling goroutine alone
+
+	mu      sync.Mutex
+	readers map[*Subscription]struct{}
+	view    *View
+	err     error
+}
+
+func newWatch(h *Hub, what subject, cancel context.CancelFunc) *watch {
+	return &watch{
+		hub: h, what: what, cancel: cancel, kicks: make(chan struct{}, 1),
+		state: newState(h.sources, h.clock, what), readers: map[*Subscription]struct{}{},
+	}
+}
+
+func (w *watch) join(s *Subscription) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.readers[s] = struct{}{}
+	if w.view != nil || w.err != nil {
+		s.fresh <- struct{}{}
+	}
+}
+
+func (w *watch) leave(s *Subscription) (left int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.readers, s)
+	return len(w.readers)
+}
+
+func (w *watch) latest() (*View, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.view, w.err
+}
+
+// over tells whether the watch polls no more.
+func (w *watch) over() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.err != nil || w.view != nil && w.view.Ended
+}
+
+func (w *watch) kick() {
+	select {
+	case w.kicks <- struct{}{}:
+	default:
+	}
+}
+
+// run polls until the subject has ended, or the last reader has left.
+func (w *watch) run(ctx context.Context) {
+	changed := time.Now()
+	for {
+		began := time.Now()
+		view, different, err := w.poll(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		switch {
+		case err == nil && different:
+			w.publish(view, nil)
+		case err == nil:
+		case final(err):
+			w.publish(nil, err)
+			return
+		default:
+			w.hub.logger.Debug("watching waits for a service", "pipeline_id", w.what.pipeline, "job_id", w.what.job, "error", err)
+		}
+		if err == nil && view.Ended {
+			return
+		}
+		if different {
+			changed = time.Now()
+		}
+		if !w.rest(ctx, w.pause(err, time.Since(changed), time.Since(began))) {
+			return
+		}
+	}
+}
+
+func (w *watch) poll(ctx context.Context) (*View, bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, pollTimeout)
+	defer cancel()
+	return w.state.poll(ctx)
+}
+
+// final tells errors that asking again will not mend.
+func final(err error) bool {
+	switch core.ErrorCode(err) {
+	case core.CodeNotFound, core.CodeForbidden, core.CodeInvalid:
+		return true
+	default:
+		return false
+	}
+}
+
+// pause grows with the time since the last change and never falls below four
+// times what a poll costs, so that a pipeline of ten thousand jobs is asked for
+// less often rather than all the time.
+func (w *watch) pause(err error, quiet, cost time.Duration) time.Duration {
+	if err != nil {
+		return troubled
+	}
+	longest := slowest
+	if w.state.starting() {
+		longest = starting
+	}
+	return max(min(max(quiet/10, fastest), longest), 4*cost)
+}
+
+// rest waits for the pause to pass or a kick, and tells whether to go on.
+func (w *watch) rest(ctx context.Context, pause time.Duration) bool {
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+	case <-w.kicks:
+	}
+	return true
+}
+
+func (w *watch) publish(view *View, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.view, w.err = view, err
+	for s := range w.readers {
+		select {
+		case s.fresh <- struct{}{}:
+		default:
+		}
+	}
+}

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package gateway
+
+import (
+	"context"
+	"io"
+	"strings"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/muster-ci/muster/core"
+	"github.com/muster-ci/muster/services/accept/gateway/follow"
+)
+
+// Peers are the services that the gateway asks.
+type Peers struct {
+	Identity  core.Identity
+	Projects  core.Projects
+	Secrets   core.ProjectSecrets
+	Configs   core.Configs
+	Pipelines core.Pipelines
+	Workflows core.Workflows
+	Jobs      core.Jobs
+	Queue     core.Queue
+	Output    core.Output
+}
+
+// Bundles is where uploaded git bundles go; objects.Store is one.
+type Bundles interface {
+	Put(ctx context.Context, key string, r io.Reader) error
+	Size(ctx context.Context, key string) (int64, error) // CodeNotFound when missing
+}
+
+// Deps are what the gateway works with.
+type Deps struct {
+	Logger  hclog.Logger
+	Clock   core.Clock
+	NewID   func() string
+	Metrics prometheus.Registerer // may be nil
+	Peers   Peers
+	Bundles Bundles
+}
+
+// Service is the gateway.
+type Service struct {
+	cfg      Config
+	deps     Deps
+	url      string // without a slash at its end
+	hub      *follow.Hub
+	limits   *limits
+	streams  *streamCount
+	metrics  *metrics
+	openAPI  []byte
+	endpoint []endpoint
+}
+
+// New makes the gateway. Handler serves it, Run waits for its streams.
+func New(cfg Config, deps Deps) (*Service, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	p := deps.Peers
+	if deps.Logger == nil || deps.Clock == nil || deps.NewID == nil || deps.Bundles == nil ||
+		p.Identity == nil || p.Projects == nil || p.Secrets == nil || p.Configs == nil || p.Pipelines == nil ||
+		p.Workflows == nil || p.Jobs == nil || p.Queue == nil || p.Output == nil {
+		return nil, core.Errorf(core.CodeInternal, "the gateway needs a logger, a clock, a source of ids, a store of bundles and all of its peers")
+	}
+	sources := follow.Sources{Pipelines: p.Pipelines, Workflows: p.Workflows, Jobs: p.Jobs, Output: p.Output, Queue: p.Queue}
+	s := &Service{
+		cfg: cfg, deps: deps, url: strings.TrimRight(cfg.URL, "/"),
+		hub:     follow.NewHub(sources, deps.Clock, deps.Logger),
+		limits:  newLimits(cfg.RequestsPerSecond, cfg.Burst, deps.Clock),
+		streams: newStreamCount(cfg.MaxStreams),
+		metrics: newMetrics(deps.Metrics),
+	}
+	s.endpoint = s.endpoints()
+	document, err := describe(s.endpoint, s.url)
+	if err != nil {
+		return nil, err
+	}
+	s.openAPI = document
+	return s, nil
+}
+
+// Run waits for ctx and then for the watches of the streams, which end with
+// their requests when the server stops.
+func (s *Service) Run(ctx context.Context) error {
+	<-ctx.Done()
+	s.hub.Wait()
+	return nil
+}
+
+// Ready returns nil: the gateway keeps nothing that could be missing, and an
+// error of a peer is the answer to the request that needed it.
+func (s *Service) Ready(context.Context) error { return nil }

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package gateway
+
+import (
+	"github.com/muster-ci/muster/core"
+	"github.com/muster-ci/muster/internal/api"
+)
+
+func (s *Service) workflow(r *request) (core.Workflow, error) {
+	id, err := r.id("id")
+	if err != nil {
+		return core.Workflow{}, err
+	}
+	return s.deps.Peers.Workflows.Workflow(r.ctx(), core.WorkflowID(id))
+}
+
+// getWorkflow answers GET /workflow/{id}.
+func (s *Service) getWorkflow(r *request) (any, error) {
+	w, err := s.workflow(r)
+	return showWorkflow(w), err
+}
+
+// workflowJobs answers GET /workflow/{id}/job.
+func (s *Service) workflowJobs(r *request) (any, error) {
+	w, err := s.workflow(r)
+	if err != nil {
+		return nil, err
+	}
+	jobs, err := s.deps.Peers.Jobs.WorkflowJobs(r.ctx(), w.ID)
+	if err != nil {
+		return nil, err
+	}
+	items := make([]api.WorkflowJob, 0, len(jobs))
+	for _, j := range jobs {
+		items = append(items, showWorkflowJob(j, w.ProjectSlug))
+	}
+	return api.NewList(items, ""), nil
+}
+
+// cancelWorkflow answers POST /workflow/{id}/cancel.
+func (s *Service) cancelWorkflow(r *request) (any, error) {
+	id, err := r.id("id")
+	if err != nil {
+		return nil, err
+	}
+	if err := s.deps.Peers.Workflows.CancelWorkflow(r.ctx(), core.WorkflowCancel{Workflow: core.WorkflowID(id), By: r.user.ID}); err != nil {
+		return nil, err
+	}
+	s.deps.Logger.Info("workflow cancellation requested", "workflow_id", id, "user_id", r.user.ID)
+	return api.Message{Message: api.Accepted}, nil
+}
+
+// maxRerunJobs bounds the list of jobs in a rerun.
+const maxRerunJobs = 10_000
+
+// rerunWorkflow answers POST /workflow/{id}/rerun.
+func (s *Service) rerunWorkflow(r *request) (any, error) {
+	id, err := r.id("id")
+	if err != nil {
+		return nil, err
+	}
+	var in api.RerunRequest
+	if err := r.body(&in); err != nil {
+		return nil, err
+	}
+	switch {
+	case in.EnableSSH:
+		return nil, core.Errorf(core.CodeInvalid, "Rerunning with SSH is not available on this installation yet; leave enable_ssh away.")
+	case in.SparseTree:
+		return nil, core.Errorf(core.CodeInvalid, "sparse_tree is not available; leave it away.")
+	case in.FromFailed && len(in.Jobs) > 0:
+		return nil, core.Errorf(core.CodeInvalid, "from_failed and jobs exclude each other.")
+	case len(in.Jobs) > maxRerunJobs:
+		return nil, core.Errorf(core.CodeInvalid, "A rerun may name %d jobs.", maxRerunJobs)
+	}
+	fresh, err := s.chosenID(r, "rerun", id)
+	if err != nil {
+		return nil, err
+	}
+	rerun := core.Rerun{ID: core.WorkflowID(fresh), Workflow: core.WorkflowID(id), FromFailed: in.FromFailed, By: r.user.ID}
+	for _, job := range in.Jobs {
+		rerun.Jobs = append(rerun.Jobs, core.JobID(job))
+	}
+	w, err := s.deps.Peers.Workflows.RerunWorkflow(r.ctx(), rerun)
+	if err != nil {
+		return nil, err
+	}
+	s.deps.Logger.Info("workflow rerun", "workflow_id", w.ID, "rerun_of", id, "user_id", r.user.ID)
+	return api.Rerun{WorkflowID: string(w.ID)}, nil
+}
+
+// approve answers POST /workflow/{id}/approve/{approval_request_id}.
+func (s *Service) approve(r *request) (any, error) {
+	id, err := r.id("id")
+	if err != nil {
+		return nil, err
+	}
+	approval, err := r.id("approval")
+	if err != nil {
+		return nil, err
+	}
+	if err := s.deps.Peers.Workflows.Approve(r.ctx(), core.Approval{Workflow: core.WorkflowID(id), Request: approval, By: r.user.ID}); err != nil {
+		return nil, err
+	}
+	s.deps.Logger.Info("job approved", "workflow_id", id, "user_id", r.user.ID)
+	return api.Message{Message: api.Accepted}, nil
+}

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package pipelines
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/uptrace/bun"
+
+	"github.com/muster-ci/muster/core"
+	"github.com/muster-ci/muster/internal/store"
+	"github.com/muster-ci/muster/internal/work"
+)
+
+// The types of CircleCI's pipeline errors that occur here.
+const (
+	errorConfig = "config"
+	errorFetch  = "config-fetch"
+	errorPlan   = "plan"
+	errorOther  = "other"
+)
+
+// newCompileLoop claims one pipeline at a time: a repository that is slow to
+// fetch holds up no other.
+func (s *Service) newCompileLoop(registry prometheus.Registerer) (*work.Loop[*pipeline], error) {
+	return work.New(work.Config[*pipeline]{
+		Name: pipelineTopic, Table: pipelineTable, DB: s.db, Hints: s.hints, Topic: pipelineTopic,
+		Clock: s.clock, Logger: s.logger, Metrics: registry,
+		Batch: 1, Workers: s.cfg.Compilers, Lease: s.cfg.Lease, Poll: s.cfg.Poll, MaxTries: s.cfg.MaxTries,
+		Handle: func(ctx context.Context, rows []*pipeline) []work.Result {
+			results := make([]work.Result, len(rows))
+			for i, p := range rows {
+				results[i] = s.compile(ctx, p)
+			}
+			return results
+		},
+	})
+}
+
+// outcome is what became of a pipeline's config.
+type outcome struct {
+	source    core.Source
+	config    string
+	compiled  string
+	workflows []plannedWorkflow
+	errors    []core.PipelineError
+	warnings  []core.PipelineError
+}
+
+// compile takes a pending pipeline to its plan or its errors. It may run twice
+// for one pipeline, also at once: what was stored first stays.
+func (s *Service) compile(ctx context.Context, p *pipeline) work.Result {
+	if p.State != core.PipelinePending || p.Planned {
+		return work.Done()
+	}
+	o, err := s.prepare(ctx, p)
+	if err != nil && !s.hopeless(ctx, p, err) {
+		return work.Fail(fmt.Errorf("compiling pipeline %s: %w", p.ID, err))
+	}
+	if err != nil {
+		s.logger.Error("failed to compile a pipeline", "pipeline_id", p.ID, "error", err)
+		o = outcome{source: p.Source.V, errors: []core.PipelineError{{Type: errorOther, Message: core.ErrorMessage(err)}}}
+	}
+	if err := s.storeOutcome(ctx, p.id(), o); err != nil {
+		return work.Fail(fmt.Errorf("storing the plan of pipeline %s: %w", p.ID, err))
+	}
+	s.hints.Notify(handoverTopic)
+	return work.Done()
+}
+
+// hopeless tells whether a pipeline should end with err. A peer that is away is
+// worth any number of tries; an answer that says no is final; for the rest a
+// few more tries may help, but a pipeline that nobody hears of again does not.
+func (s *Service) hopeless(ctx context.Context, p *pipeline, err error) bool {
+	if ctx.Err() != nil || store.IsUnavailable(err) {
+		return false
+	}
+	switch core.ErrorCode(err) {
+	case core.CodeUnavailable, core.CodeExhausted:
+		return false
+	case core.CodeInvalid, core.CodeNotFound, core.CodeForbidden:
+		return true
+	default:
+		return p.Tries+1 >= s.cfg.MaxTries
+	}
+}
+
+// prepare fetches and compiles; it stores nothing.
+func (s *Service) prepare(ctx context.Context, p *pipeline) (outcome, error) {
+	var c config
+	if err := s.db.NewSelect().Model(&c).Where("pipeline_id = ?", p.ID).Scan(ctx); err != nil {
+		return outcome{}, fmt.Errorf("reading the config that was given: %w", err)
+	}
+	o := outcome{source: p.Source.V, config: c.Given}
+	if err := s.fetch(ctx, &o); err != nil || len(o.errors) > 0 {
+		return o, err
+	}
+	result, err := s.configs.Compile(ctx, core.CompileRequest{
+		Config: o.config, Parameters: p.Parameters.V, Values: pipelineValues(p, o.source),
+	})
+	if err != nil {
+		return o, fmt.Errorf("asking for a plan: %w", err)
+	}
+	o.compiled = result.Processed
+	o.warnings = append(o.warnings, pipelineErrors(errorConfig, result.Warnings)...)
+	if len(result.Errors) > 0 || result.Plan == nil {
+		o.errors = pipelineErrors(errorConfig, result.Errors)
+		if len(o.errors) == 0 {
+			o.errors = []core.PipelineError{{Type: errorPlan, Message: "the config compiled to no plan"}}
+		}
+		return o, nil
+	}
+	for _, w := range result.Plan.Workflows {
+		o.workflows = append(o.workflows, plannedWorkflow{ID: core.WorkflowID(s.newID()), Plan: w})
+	}
+	return o, nil
+}
+
+// fetch resolves the source and, unless the trigger brought a config, reads the
+// config out of it. With a config at hand a source that cannot be read is only
+// worth a warning: jobs need not check anything out.
+func (s *Service) fetch(ctx context.Context, o *outcome) error {
+	given := o.config != ""
+	if o.source.RepositoryURL == "" && o.source.Bundle == "" {
+		if !given {
+			o.errors = []core.PipelineError{{Type: errorFetch, Message: "there is no config: the project has no repository URL, and neither a bundle nor a config came with the trigger"}}
+		}
+		return nil
+	}
+	result, err := s.configs.Fetch(ctx, core.FetchRequest{Source: o.source})
+	if err != nil {
+		return fmt.Errorf("asking for the config: %w", err)
+	}
+	resolved := result.Source.Revision != ""
+	if resolved {
+		o.source = result.Source
+	}
+	switch {
+	case !given:
+		o.config = result.Config
+		o.errors = pipelineErrors(errorFetch, result.Errors)
+		if len(o.errors) == 0 && o.config == "" {
+			o.errors = []core.PipelineError{{Type: errorFetch, Message: configPath + " is empty"}}
+		}
+	case !resolved:
+		o.warnings = pipelineErrors(errorFetch, result.Errors)
+	}
+	return nil
+}
+
+func pipelineErrors(kind string, errs []core.ConfigError) []core.PipelineError {
+	var out []core.PipelineError
+	for _, e := range errs {
+		out = append(out, core.PipelineError{Type: kind, Message: e.String()})
+	}
+	return out
+}
+
+// storeOutcome stores what became of the config, with the hand-over of the
+// workflows, in one transaction; later outcomes change nothing.
+func (s *Service) storeOutcome(ctx context.Context, id core.PipelineID, o outcome) error {
+	_, err := s.changePipeline(ctx, id, func(ctx context.Context, tx bun.Tx, p *pipeline) (bool, error) {
+		if p.State != core.PipelinePending || p.Planned {
+			return false, nil
+		}
+		p.Source.V, p.Errors.V, p.Warnings.V = o.source, o.errors, o.warnings
+		c := config{Pipeline: id, Source: clean(o.config), Compiled: clean(o.compiled)}
+		switch {
+		case len(o.errors) > 0:
+			p.State = core.PipelineErrored
+		case len(o.workflows) == 0:
+			p.State = core.PipelineCreated
+		default:
+			p.Planned = true
+			c.Workflows.V = o.workflows
+			if err := leaveHandover(ctx, tx, id, s.now()); err != nil {
+				return false, err
+			}
+		}
+		_, err := tx.NewUpdate().Model(&c).Column("source", "compiled", "workflows").WherePK().Exec(ctx)
+		if err != nil {
+			return false, fmt.Errorf("writing the configs: %w", err)
+		}
+		return true, nil
+	})
+	return err
+}
+
+// clean makes a text fit for a column; PostgreSQL takes neither NUL nor broken
+// UTF-8, and a repository may hold anything.
+func clean(text string) string {
+	return strings.ToValidUTF8(strings.ReplaceAll(text, "\x00", ""), "\uFFFD")
+}

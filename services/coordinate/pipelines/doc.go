@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: MPL-2.0
+
+// Package pipelines is the service that turns an accepted event into workflows.
+//
+// It is called by gateway (CreatePipeline, reading, CancelPipeline) and later
+// by whatever else starts pipelines. It calls configs (Fetch, Compile) and
+// workflows (CreateWorkflows, CancelPipelineWorkflows).
+//
+// It owns the tables pipelines, configs (texts and plans), pipeline_numbers and
+// handovers (what workflows has yet to hear).
+//
+//	CreatePipeline ─► pending ─► Fetch, Compile ─► errors ───────────────► errored
+//	                     │                    ├──► a plan ─► hand-over ───► created
+//	                     │                    └──► a plan without workflows ► created
+//	                     └─► CancelPipeline ──────────────────────────────► created
+//
+// CreatePipeline only writes a row; a loop compiles, and stores the plan with
+// the ids of the workflows and the hand-over in one transaction, so that every
+// delivery of it names the same workflows. While configs or workflows are away
+// pipelines stay pending, for as long as it takes.
+package pipelines

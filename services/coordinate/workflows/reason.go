@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package workflows
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/muster-ci/muster/core"
+)
+
+const (
+	// namedJobs is how many jobs a reason names before it counts the rest.
+	namedJobs = 3
+	// explainedJobs is how many queued jobs of a list say why they wait. A
+	// person reads the first few of thousands.
+	explainedJobs = 100
+	// explainedTasks is the same for the tasks of one job.
+	explainedTasks = 1000
+)
+
+// describe fills in a job's dependencies and, while it is blocked, what it
+// waits for. at returns the job at a place of the plan.
+func describe(out *core.Job, j *job, requires []link, at func(place int) *job) {
+	var open []string
+	for _, l := range requires {
+		out.Dependencies = append(out.Dependencies, jobID(j.Workflow, l.Job))
+		if r := at(l.Job); r != nil && !r.Status.Ended() {
+			open = append(open, r.Name)
+		}
+	}
+	if j.Status == core.JobBlocked && len(open) > 0 {
+		out.Reason = waitsFor(open)
+	}
+}
+
+func waitsFor(names []string) string {
+	if more := len(names) - namedJobs; more > 0 {
+		return fmt.Sprintf("waits for %s and %d more", strings.Join(names[:namedJobs], ", "), more)
+	}
+	return "waits for " + strings.Join(names, ", ")
+}
+
+// explainTasks asks the queue why the open tasks of a job wait. Every task that
+// waits gets its reason, and the job the first of them when it runs nowhere.
+func (s *Service) explainTasks(ctx context.Context, j *core.Job) {
+	var ids []core.TaskID
+	var places []int
+	for i, t := range j.Tasks {
+		if t.Status == core.JobQueued && len(ids) < explainedTasks {
+			ids = append(ids, t.ID)
+			places = append(places, i)
+		}
+	}
+	for n, reason := range s.waiting(ctx, ids) {
+		if reason == "" {
+			continue
+		}
+		j.Tasks[places[n]].Reason = reason
+		if j.Status == core.JobQueued && j.Reason == "" {
+			j.Reason = reason
+		}
+	}
+}
+
+// explainQueued does the same for the queued jobs of a list, in one call, and
+// goes by their first tasks.
+func (s *Service) explainQueued(ctx context.Context, jobs []core.Job) {
+	var ids []core.TaskID
+	var places []int
+	for i, j := range jobs {
+		if j.Status == core.JobQueued && j.Reason == "" && len(ids) < explainedJobs {
+			ids = append(ids, taskID(j.ID, 0))
+			places = append(places, i)
+		}
+	}
+	for n, reason := range s.waiting(ctx, ids) {
+		jobs[places[n]].Reason = reason
+	}
+}
+
+// waiting asks the queue, but not for long: a reader is better served without
+// reasons than not at all.
+func (s *Service) waiting(ctx context.Context, ids []core.TaskID) []string {
+	if len(ids) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.ReasonTimeout)
+	defer cancel()
+	reasons, err := s.queue.Waiting(ctx, ids)
+	if err != nil || len(reasons) != len(ids) {
+		s.logger.Debug("no word from the queue on why tasks wait", "tasks", len(ids), "error", err)
+		return nil
+	}
+	return reasons
+}

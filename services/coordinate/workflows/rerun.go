@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package workflows
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/uptrace/bun"
+
+	"github.com/muster-ci/muster/core"
+)
+
+// RerunWorkflow implements core.Workflows. The new workflow has all jobs of the
+// old one; those that are not repeated are in it as they ended, with the number
+// and the tasks that they had.
+func (s *Service) RerunWorkflow(ctx context.Context, r core.Rerun) (core.Workflow, error) {
+	if r.ID == "" {
+		return core.Workflow{}, core.Errorf(core.CodeInvalid, "a rerun needs the id of the new workflow")
+	}
+	if r.FromFailed && len(r.Jobs) > 0 {
+		return core.Workflow{}, core.Errorf(core.CodeInvalid, "repeat either from the failed jobs or the jobs that are named, not both")
+	}
+	var result *workflow
+	err := s.create(ctx, func(ctx context.Context, tx bun.Tx, b *board) ([]*draft, error) {
+		old, err := s.lockWorkflow(ctx, tx, b, r.Workflow)
+		if err != nil {
+			return nil, err
+		}
+		// The old workflow is read here, not played on.
+		delete(b.workflows, old.ID)
+		if result, err = findRerun(ctx, tx, r); err != nil || result != nil {
+			return nil, err
+		}
+		if !old.Status.Ended() {
+			return nil, core.Errorf(core.CodeConflict, "workflow %s is still %s; cancel it or wait for its end before repeating it", old.Name, old.Status)
+		}
+		d, err := draftRerun(ctx, tx, b, r, old, s.cfg)
+		if err != nil {
+			return nil, err
+		}
+		result = d.workflow
+		return []*draft{d}, nil
+	})
+	if err != nil {
+		return core.Workflow{}, fmt.Errorf("repeating workflow %s: %w", r.Workflow, err)
+	}
+	return result.noun(), nil
+}
+
+// findRerun returns the workflow that an earlier call with this id made.
+func findRerun(ctx context.Context, tx bun.Tx, r core.Rerun) (*workflow, error) {
+	var rows []*workflow
+	if err := tx.NewSelect().Model(&rows).Where("id = ?", r.ID).Scan(ctx); err != nil {
+		return nil, fmt.Errorf("looking for the new workflow: %w", err)
+	}
+	if len(rows) == 0 {
+		return nil, nil
+	}
+	if rows[0].RerunOf != r.Workflow {
+		return nil, core.Errorf(core.CodeConflict, "the id %s belongs to another workflow", r.ID)
+	}
+	return rows[0], nil
+}
+
+func draftRerun(ctx context.Context, tx bun.Tx, b *board, r core.Rerun, old *workflow, cfg Config) (*draft, error) {
+	var jobs []*job
+	if err := tx.NewSelect().Model(&jobs).Where("workflow_id = ?", old.ID).Order("idx").Scan(ctx); err != nil {
+		return nil, fmt.Errorf("reading jobs: %w", err)
+	}
+	if len(jobs) == 0 {
+		return nil, core.Errorf(core.CodeConflict, "workflow %s never had jobs that could be repeated", old.Name)
+	}
+	plan, err := storedPlan(ctx, tx, old, jobs)
+	if err != nil {
+		return nil, err
+	}
+	var p pipeline
+	if err := tx.NewSelect().Model(&p).Where("id = ?", old.Pipeline).Scan(ctx); err != nil {
+		return nil, fmt.Errorf("reading the pipeline's context: %w", err)
+	}
+	d := newDraft(core.NewWorkflow{ID: r.ID, Pipeline: p.Context.V, Plan: plan}, b.now, cfg)
+	if d.workflow.ErroredBy != "" {
+		return nil, core.Errorf(core.CodeConflict, "workflow %s cannot be repeated: %s", old.Name, d.workflow.ErroredBy)
+	}
+	d.workflow.RerunOf, d.workflow.StartedBy = old.ID, r.By
+	d.workflow.Redundant, d.workflow.Supersedes = false, false
+	repeat, err := repeated(d.graph, jobs, r)
+	if err != nil {
+		return nil, err
+	}
+	for i, again := range repeat {
+		if !again {
+			d.keep(d.jobs[i], jobs[i])
+		}
+	}
+	return d, nil
+}
+
+// storedPlan puts a workflow's plan together again.
+func storedPlan(ctx context.Context, tx bun.Tx, w *workflow, jobs []*job) (core.WorkflowPlan, error) {
+	var rows []jobPlan
+	err := tx.NewSelect().Model(&rows).Column("job_id", "plan").
+		Where("job_id IN (?)", tx.NewSelect().Model((*job)(nil)).Column("id").Where("workflow_id = ?", w.ID)).Scan(ctx)
+	if err != nil {
+		return core.WorkflowPlan{}, fmt.Errorf("reading plans: %w", err)
+	}
+	byJob := make(map[core.JobID]core.JobPlan, len(rows))
+	for _, row := range rows {
+		byJob[row.Job] = row.Plan.V
+	}
+	plan := core.WorkflowPlan{Name: w.Name}
+	for _, j := range jobs {
+		plan.Jobs = append(plan.Jobs, byJob[j.ID])
+	}
+	return plan, nil
+}
+
+// repeated tells for each job of an ended workflow whether a rerun repeats it:
+// all; all that did not succeed; or the named ones with all that depend on them.
+func repeated(g graph, jobs []*job, r core.Rerun) ([]bool, error) {
+	repeat := make([]bool, len(jobs))
+	switch {
+	case len(r.Jobs) > 0:
+		return repeatedJobs(g, jobs, r.Jobs)
+	case r.FromFailed:
+		bad := false
+		for i, j := range jobs {
+			repeat[i] = j.Status != core.JobSuccess
+			bad = bad || repeat[i] && j.Status != core.JobNotRun
+		}
+		if !bad {
+			return nil, core.Errorf(core.CodeConflict, "no job of the workflow failed, so there is nothing to repeat from")
+		}
+	default:
+		for i := range repeat {
+			repeat[i] = true
+		}
+	}
+	return repeat, nil
+}
+
+func repeatedJobs(g graph, jobs []*job, named []core.JobID) ([]bool, error) {
+	place := make(map[core.JobID]int, len(jobs))
+	for i, j := range jobs {
+		place[j.ID] = i
+	}
+	var places []int
+	for _, id := range named {
+		i, ok := place[id]
+		if !ok {
+			return nil, core.Errorf(core.CodeInvalid, "job %s is not one of the workflow's", id)
+		}
+		places = append(places, i)
+	}
+	repeat := g.downstream(places)
+	// Without this the named job would be not_run at once, and nobody the wiser.
+	for _, i := range places {
+		for _, l := range g.requires[i] {
+			if from := jobs[l.Job]; !repeat[l.Job] && !l.Accept.has(from.Status) {
+				return nil, core.Errorf(core.CodeConflict, "%s cannot be repeated by itself: it requires %s, which ended with %s; repeat that one", jobs[i].Name, from.Name, from.Status)
+			}
+		}
+	}
+	return repeat, nil
+}
+
+// keep makes a job of the draft what it was in the old workflow.
+func (d *draft) keep(j, old *job) {
+	d.workflow.Tally.V.move(j.Status, old.Status)
+	j.Copied, j.Origin = true, old.Origin
+	j.Status, j.Number, j.Unmet = old.Status, old.Number, 0
+	j.Outcome, j.OutcomeReason, j.Reason = old.Outcome, old.OutcomeReason, old.Reason
+	j.ApprovedBy, j.CancelAsked, j.CanceledBy = old.ApprovedBy, old.CancelAsked, old.CanceledBy
+	j.QueuedAt, j.StartedAt, j.StoppedAt = old.QueuedAt, old.StartedAt, old.StoppedAt
+}

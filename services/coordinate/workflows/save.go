@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package workflows
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"github.com/muster-ci/muster/core"
+	"github.com/muster-ci/muster/internal/store"
+	"github.com/muster-ci/muster/internal/work"
+)
+
+// save writes what has changed on a board whose rows are all in the tables.
+func (s *Service) save(ctx context.Context, tx bun.Tx, b *board) error {
+	b.close()
+	if err := s.saveQueued(ctx, tx, b); err != nil {
+		return err
+	}
+	if err := s.saveStops(ctx, tx, b); err != nil {
+		return err
+	}
+	jobs := make([]*jobUpdate, len(b.changedJobs.list))
+	for i, j := range b.changedJobs.list {
+		jobs[i] = &jobUpdate{ID: j.ID, jobState: j.jobState}
+	}
+	if err := update(ctx, tx, jobs); err != nil {
+		return fmt.Errorf("writing jobs: %w", err)
+	}
+	tasks := make([]*taskUpdate, len(b.changedTasks.list))
+	for i, t := range b.changedTasks.list {
+		tasks[i] = &taskUpdate{ID: t.ID, taskState: t.taskState}
+	}
+	if err := update(ctx, tx, tasks); err != nil {
+		return fmt.Errorf("writing tasks: %w", err)
+	}
+	workflows := sortedWorkflows(b)
+	updates := make([]*workflowUpdate, len(workflows))
+	for i, w := range workflows {
+		updates[i] = &workflowUpdate{ID: w.ID, workflowState: w.workflowState}
+	}
+	if err := update(ctx, tx, updates); err != nil {
+		return fmt.Errorf("writing workflows: %w", err)
+	}
+	return nil
+}
+
+// update writes the state of rows that exist.
+func update[T any](ctx context.Context, tx bun.Tx, rows []T) error {
+	for part := range slices.Chunk(rows, chunk) {
+		if _, err := tx.NewUpdate().Model(&part).Bulk().Exec(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// insert writes new rows.
+func insert[T any](ctx context.Context, tx bun.Tx, rows []T) error {
+	for part := range slices.Chunk(rows, chunk) {
+		if _, err := tx.NewInsert().Model(&part).Exec(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func sortedWorkflows(b *board) []*workflow {
+	return slices.SortedFunc(maps.Values(b.workflows), func(x, y *workflow) int { return cmp.Compare(x.ID, y.ID) })
+}
+
+// saveQueued gives the jobs that became queued their numbers and tasks, and
+// leaves the tasks for the queue.
+func (s *Service) saveQueued(ctx context.Context, tx bun.Tx, b *board) error {
+	if len(b.queued) == 0 {
+		return nil
+	}
+	if err := numberJobs(ctx, tx, b.queued); err != nil {
+		return fmt.Errorf("numbering jobs: %w", err)
+	}
+	var tasks []*task
+	var handovers []*handover
+	for _, j := range b.queued {
+		for i := range j.Parallelism {
+			t := &task{ID: taskID(j.ID, i), Job: j.ID, Workflow: j.Workflow, Index: i, taskState: taskState{Status: core.JobQueued}}
+			tasks = append(tasks, t)
+			handovers = append(handovers, newHandover(b.workflows[j.Workflow], j, t, b.now))
+		}
+	}
+	if err := insert(ctx, tx, tasks); err != nil {
+		return fmt.Errorf("writing tasks: %w", err)
+	}
+	if err := insert(ctx, tx, handovers); err != nil {
+		return fmt.Errorf("leaving tasks for the queue: %w", err)
+	}
+	return nil
+}
+
+func newHandover(w *workflow, j *job, t *task, now store.Time) *handover {
+	return &handover{
+		Item:    work.Item{ID: string(t.ID), DueAt: now},
+		Enqueue: true,
+		Task: store.JSON[core.QueuedTask]{V: core.QueuedTask{
+			ID: t.ID, Organization: w.Organization, Project: w.Project, Concurrency: w.Concurrency,
+			Executor: j.Executor, ResourceClass: j.ResourceClass,
+		}},
+	}
+}
+
+// numberJobs gives jobs the next numbers of their projects. The projects' rows
+// are held to the end of the transaction, so numbers have no gaps; they are
+// taken in order, and after the workflows' rows, so that nobody waits in a
+// circle.
+func numberJobs(ctx context.Context, tx bun.Tx, jobs []*job) error {
+	byProject := map[core.ProjectID][]*job{}
+	for _, j := range jobs {
+		byProject[j.Project] = append(byProject[j.Project], j)
+	}
+	for _, project := range slices.Sorted(maps.Keys(byProject)) {
+		mine := byProject[project]
+		var last int64
+		err := tx.NewRaw(`INSERT INTO job_numbers (project_id, last) VALUES (?, ?)
+			ON CONFLICT (project_id) DO UPDATE SET last = job_numbers.last + excluded.last RETURNING last`,
+			project, len(mine)).Scan(ctx, &last)
+		if err != nil {
+			return err
+		}
+		for i, j := range mine {
+			j.Number = last - int64(len(mine)-1-i)
+		}
+	}
+	return nil
+}
+
+// saveStops leaves word for the queue to stop the open tasks of canceled jobs.
+// A task whose hand-over still lies there is handed over first and canceled
+// then: the queue may have it already, with only the answer lost.
+func (s *Service) saveStops(ctx context.Context, tx bun.Tx, b *board) error {
+	for part := range slices.Chunk(b.stops, chunk) {
+		jobs := make([]core.JobID, len(part))
+		for i, j := range part {
+			jobs[i] = j.ID
+		}
+		var ids []core.TaskID
+		err := tx.NewSelect().Model((*task)(nil)).Column("id").
+			Where("job_id IN (?)", bun.In(jobs)).Where("stopped_at IS NULL").Order("id").Scan(ctx, &ids)
+		if err != nil {
+			return fmt.Errorf("reading tasks to stop: %w", err)
+		}
+		if err := stopTasks(ctx, tx, ids, b.now.Time()); err != nil {
+			return fmt.Errorf("leaving word to stop tasks: %w", err)
+		}
+	}
+	return nil
+}
+
+func stopTasks(ctx context.Context, tx bun.Tx, ids []core.TaskID, now time.Time) error {
+	for part := range slices.Chunk(ids, chunk) {
+		rows := make([]*handover, len(part))
+		names := make([]string, len(part))
+		for i, id := range part {
+			rows[i] = &handover{Item: work.Item{ID: string(id)}, Cancel: true}
+			names[i] = string(id)
+		}
+		_, err := tx.NewInsert().Model(&rows).On("CONFLICT (id) DO UPDATE").Set("cancel = TRUE").Exec(ctx)
+		if err != nil {
+			return err
+		}
+		// Also for new rows: a loop that holds the row sees that it changed.
+		if err := work.MarkDue(ctx, tx, handoverTable, now, names...); err != nil {
+			return err
+		}
+	}
+	return nil
+}

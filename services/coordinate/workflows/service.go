@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package workflows
+
+import (
+	"context"
+	"embed"
+	"fmt"
+	"io/fs"
+	"sync/atomic"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/muster-ci/muster/core"
+	"github.com/muster-ci/muster/internal/hints"
+	"github.com/muster-ci/muster/internal/store"
+	"github.com/muster-ci/muster/internal/work"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Deps is what the service leans on.
+type Deps struct {
+	Logger  hclog.Logger
+	Clock   core.Clock
+	DB      *store.DB
+	Hints   hints.Hints
+	Metrics prometheus.Registerer // nil for none
+	Queue   core.Queue
+}
+
+// Service keeps workflows. It implements core.Workflows, core.Jobs and
+// core.Tasks and is safe for concurrent use, also by several processes on one
+// database.
+type Service struct {
+	cfg    Config
+	logger hclog.Logger
+	clock  core.Clock
+	db     *store.DB
+	hints  hints.Hints
+	queue  core.Queue
+
+	metrics   *metrics
+	handovers *work.Loop[*handover]
+	branches  *work.Loop[*branch]
+	migrated  atomic.Bool
+}
+
+var (
+	_ core.Workflows = (*Service)(nil)
+	_ core.Jobs      = (*Service)(nil)
+	_ core.Tasks     = (*Service)(nil)
+)
+
+// New makes the service; it starts nothing and does not touch the database.
+func New(cfg Config, deps Deps) (*Service, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	s := &Service{
+		cfg: cfg, logger: deps.Logger, clock: deps.Clock, db: deps.DB,
+		hints: deps.Hints, queue: deps.Queue,
+	}
+	var err error
+	if s.metrics, err = newMetrics(deps.Metrics); err != nil {
+		return nil, fmt.Errorf("registering metrics: %w", err)
+	}
+	if s.handovers, err = s.newHandoverLoop(deps.Metrics); err != nil {
+		return nil, err
+	}
+	if s.branches, err = s.newBranchLoop(deps.Metrics); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Run migrates the tables and works them until ctx ends.
+func (s *Service) Run(ctx context.Context) error {
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return fmt.Errorf("opening migrations: %w", err)
+	}
+	if err := s.db.Migrate(ctx, files); err != nil {
+		return fmt.Errorf("migrating: %w", err)
+	}
+	s.migrated.Store(true)
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return s.handovers.Run(ctx) })
+	group.Go(func() error { return s.branches.Run(ctx) })
+	return group.Wait()
+}
+
+// Ready returns nil when the tables are there and the database answers.
+func (s *Service) Ready(ctx context.Context) error {
+	if !s.migrated.Load() {
+		return core.Errorf(core.CodeUnavailable, "the tables are being prepared")
+	}
+	return s.db.Ping(ctx)
+}
+
+func (s *Service) now() store.Time { return store.At(s.clock()) }

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package placements
+
+import (
+	"context"
+	"crypto/subtle"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/uptrace/bun"
+
+	"github.com/muster-ci/muster/core"
+	"github.com/muster-ci/muster/internal/store"
+)
+
+// Claim implements core.Placements. That an allocation may have the work of an
+// attempt is for the cluster to say, not for the claim: an identity that names
+// the attempt and another allocation is refused.
+func (s *Service) Claim(ctx context.Context, c core.Claim) (core.ClaimedTask, error) {
+	if c.Allocation == "" || c.Nonce == "" || len(c.Nonce) > 128 || len(c.Allocation) > 128 {
+		return core.ClaimedTask{}, core.Errorf(core.CodeInvalid, "a claim needs an allocation and a nonce")
+	}
+	known, err := s.knownAllocation(ctx, c.Attempt)
+	if err != nil {
+		return core.ClaimedTask{}, err
+	}
+	var a *attempt
+	var sp spec
+	err = s.update(ctx, []core.AttemptID{c.Attempt}, func(ctx context.Context, tx bun.Tx, ch *change) error {
+		if a = ch.rows[c.Attempt]; a == nil {
+			return unknownAttempt(c.Attempt)
+		}
+		if err := ch.bind(a, c, known); err != nil {
+			return err
+		}
+		sp = spec{}
+		if err := tx.NewSelect().Model(&sp).Where("id = ?", a.ID).Scan(ctx); err != nil {
+			return fmt.Errorf("reading the spec: %w", err)
+		}
+		return nil
+	})
+	if err != nil {
+		return core.ClaimedTask{}, err
+	}
+	secrets, err := s.secrets(ctx, sp.Spec.V.Pipeline.Project.ID)
+	if err != nil {
+		return core.ClaimedTask{}, err
+	}
+	return core.ClaimedTask{Attempt: a.noun(), Spec: sp.Spec.V, Secrets: secrets, TimeLimit: s.cfg.TimeLimit}, nil
+}
+
+// knownAllocation returns the allocation of an attempt, out of the row when it
+// has been seen, and from the cluster itself when the agent is faster than the
+// news of it.
+func (s *Service) knownAllocation(ctx context.Context, id core.AttemptID) (string, error) {
+	a := &attempt{}
+	err := s.deps.DB.NewSelect().Model(a).Where("id = ?", string(id)).Scan(ctx)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return "", unknownAttempt(id)
+	case err != nil:
+		return "", fmt.Errorf("reading the attempt: %w", err)
+	case a.State == stateEnded:
+		return "", endedAttempt(id)
+	case a.Allocation != "":
+		return a.Allocation, nil
+	}
+	found, err := s.deps.Cluster.Find(ctx, id)
+	if err != nil {
+		return "", fmt.Errorf("asking the cluster for the allocation: %w", err)
+	}
+	if found.ID == "" {
+		return "", unknownAttempt(id)
+	}
+	return found.ID, nil
+}
+
+// bind gives the work to the claimant, or says why not.
+func (c *change) bind(a *attempt, claim core.Claim, known string) error {
+	if a.Allocation == "" {
+		a.Allocation = known
+	}
+	switch {
+	case a.State == stateEnded || !a.StopAt.IsZero():
+		return endedAttempt(a.id())
+	case !same(a.Allocation, claim.Allocation):
+		return core.Errorf(core.CodeForbidden, "allocation %s is not that of attempt %s", claim.Allocation, a.ID)
+	case a.claimed() && !same(a.Nonce, claim.Nonce):
+		return core.Errorf(core.CodeConflict, "attempt %s was claimed by another process", a.ID)
+	case a.claimed():
+		return nil
+	}
+	a.Nonce, a.ClaimedAt = claim.Nonce, store.At(c.now)
+	a.Waits = ""
+	c.look(a) // the time limit runs from here
+	return nil
+}
+
+func same(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
+
+func unknownAttempt(id core.AttemptID) error {
+	return core.Errorf(core.CodeNotFound, "attempt %s is not known, or has no allocation yet", id)
+}
+
+func endedAttempt(id core.AttemptID) error {
+	return core.Errorf(core.CodeConflict, "attempt %s has ended", id)
+}
+
+// secrets returns a project's variables in plain, for the one who has claimed.
+func (s *Service) secrets(ctx context.Context, project core.ProjectID) ([]core.EnvVar, error) {
+	if project == "" {
+		return nil, nil
+	}
+	variables, err := s.deps.Peers.Secrets.RevealVariables(ctx, project)
+	if err != nil {
+		return nil, fmt.Errorf("asking for the project's variables: %w", err)
+	}
+	env := make([]core.EnvVar, len(variables))
+	for i, v := range variables {
+		env[i] = core.EnvVar{Name: v.Name, Value: v.Value}
+	}
+	return env, nil
+}
+
+// ReportAgents implements core.Placements.
+func (s *Service) ReportAgents(ctx context.Context, reports []core.AgentReport) error {
+	ids := make([]core.AttemptID, len(reports))
+	for i, r := range reports {
+		ids[i] = r.Attempt
+	}
+	return s.update(ctx, ids, func(_ context.Context, _ bun.Tx, c *change) error {
+		for _, r := range reports {
+			a := c.rows[r.Attempt]
+			if a == nil || a.State == stateEnded {
+				continue // forgotten, or the end was told already
+			}
+			c.heed(a, r)
+		}
+		return nil
+	})
+}
+
+// heed takes the word of an agent.
+func (c *change) heed(a *attempt, r core.AgentReport) {
+	if r.Status.Ended() {
+		e := ending{status: r.Status, reason: r.Reason, retryable: r.Status == core.JobInfrastructureFail}
+		if e.retryable && !a.StopAt.IsZero() {
+			e = ending{status: core.JobCanceled}
+		}
+		c.end(a, e, r.At, true)
+		return
+	}
+	if r.Status == core.JobRunning && !a.Running {
+		a.Running = true
+		c.touch(a)
+		c.report(a, core.AttemptReport{Status: core.JobRunning, At: r.At})
+	}
+}

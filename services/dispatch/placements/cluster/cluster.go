@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MPL-2.0
+
+// Package cluster is the seam between placements and whatever runs attempts:
+// Nomad, child processes, or the local Docker engine, one package each. All of
+// them are held to the suite in clustertest.
+//
+// An attempt is submitted once and has at most one run, which the cluster
+// calls an allocation:
+//
+//	Submit ──► pending ──► running ──► ended ──► Stop (purged, forgotten)
+//	             │ Reason: why it is not placed yet
+//	             └────────────────────► ended (it could not start)
+//
+// Nothing is ever run again by itself. What has ended stays listed until Stop,
+// so that nobody has to hear of an ending in time.
+package cluster
+
+import (
+	"context"
+	"time"
+
+	"github.com/muster-ci/muster/core"
+)
+
+// Cluster runs attempts. Its methods may be called from several goroutines and,
+// but for embedded ones, from several processes at once.
+type Cluster interface {
+	// Submit starts an attempt unless the cluster has, or remembers, one with
+	// that id; then it does nothing and returns nil. A *Refusal is final: no
+	// repetition will help. Other errors mean that it may or may not have been
+	// started.
+	Submit(ctx context.Context, p Placement) error
+	// Stop ends an attempt, politely first, and removes what is left of it. It
+	// returns when the end is under way, not when it is reached. An unknown id is
+	// no error.
+	Stop(ctx context.Context, id core.AttemptID) error
+	// List returns everything that is not purged, of this Muster only.
+	List(ctx context.Context) ([]Allocation, error)
+	// Find returns one attempt, CodeNotFound when there is none.
+	Find(ctx context.Context, id core.AttemptID) (Allocation, error)
+	// Watch calls news with changes from now on, until ctx ends (nil) or changes
+	// may have been missed (an error). News may repeat and may be lost: it makes
+	// things fast, List makes them right.
+	Watch(ctx context.Context, news func([]Allocation)) error
+}
+
+// Placement is an attempt with all that its shape depends on.
+type Placement struct {
+	Attempt core.Attempt
+	Spec    core.TaskSpec
+	Class   core.ResourceClass
+}
+
+// Allocation is what a cluster knows of an attempt.
+type Allocation struct {
+	Attempt core.AttemptID
+	// ID is the cluster's name for the run, which the workload identity proves.
+	// Empty while there is none.
+	ID    string
+	Node  string // where it runs, for people
+	State State
+	// Kind says what kind of failure ended it; None for an ordinary end, which
+	// includes any exit code of the agent.
+	Kind Kind
+	// Reason is in the cluster's words: why it waits, or why it ended.
+	Reason string
+	// Created is when the attempt was submitted.
+	Created time.Time
+}
+
+// State of an allocation.
+type State string
+
+// The states, in their order.
+const (
+	Pending State = "pending" // not placed, or being prepared
+	Running State = "running" // the agent's process was started
+	Ended   State = "ended"   // and will not run again
+)
+
+// Kind of a failure.
+type Kind string
+
+// The kinds. They decide whether another try could go better; see the endings
+// in the placements package.
+const (
+	None   Kind = ""
+	Image  Kind = "image"  // a container image cannot be had
+	Memory Kind = "memory" // killed for using more memory than it has
+	Lost   Kind = "lost"   // the node, or the record of the run, is gone
+	Start  Kind = "start"  // it was placed and could not be started
+	Killed Kind = "killed" // stopped from outside, not by Muster
+)
+
+// Refusal is a Submit that cannot work whenever it is tried: a template with a
+// mistake, an engine that is not there. Reason is for the user.
+type Refusal struct{ Reason string }
+
+// Error returns the reason.
+func (r *Refusal) Error() string { return r.Reason }

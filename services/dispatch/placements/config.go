@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package placements
+
+import (
+	"time"
+
+	"github.com/muster-ci/muster/core"
+)
+
+// Config is what an operator decides about placements.
+type Config struct {
+	// TimeLimit ends a task that runs for longer, as timed out. Default: 5h.
+	TimeLimit time.Duration `hcl:"time_limit,optional"`
+
+	// StopGrace is how long an agent that was asked to stop may take before its
+	// allocation is stopped. Default: 30s.
+	StopGrace time.Duration `hcl:"stop_grace,optional"`
+
+	// AgentGrace is how long after the end of an allocation the last word of
+	// its agent is waited for. Default: 10s.
+	AgentGrace time.Duration `hcl:"agent_grace,optional"`
+
+	// ClaimTimeout is how long a running allocation may take to claim its work.
+	// Default: 10m.
+	ClaimTimeout time.Duration `hcl:"claim_timeout,optional"`
+
+	// PurgeDelay is how long an agent that has reported its result may take to
+	// leave before its allocation is removed. Default: 10s.
+	PurgeDelay time.Duration `hcl:"purge_delay,optional"`
+
+	// Relist is the time between two full comparisons with the cluster.
+	// Default: 45s.
+	Relist time.Duration `hcl:"relist,optional"`
+
+	// OrphanAge is how old a run that no row knows must be before it is
+	// stopped. Default: 10m.
+	OrphanAge time.Duration `hcl:"orphan_age,optional"`
+
+	// Parallel is how many calls to the cluster are under way at once.
+	// Default: 8.
+	Parallel int `hcl:"parallel,optional"`
+
+	// Keep is how long an ended attempt is remembered. Default: 168h.
+	Keep time.Duration `hcl:"keep,optional"`
+}
+
+// Default returns what an operator gets who decides nothing.
+func Default() Config {
+	return Config{
+		TimeLimit: 5 * time.Hour, StopGrace: 30 * time.Second, AgentGrace: 10 * time.Second,
+		ClaimTimeout: 10 * time.Minute, PurgeDelay: 10 * time.Second, Relist: 45 * time.Second,
+		OrphanAge: 10 * time.Minute, Parallel: 8, Keep: 7 * 24 * time.Hour,
+	}
+}
+
+// Validate tells what is wrong with c in words for the operator.
+func (c Config) Validate() error {
+	for _, d := range []struct {
+		name  string
+		value time.Duration
+		least time.Duration
+	}{
+		{"time_limit", c.TimeLimit, time.Second},
+		{"stop_grace", c.StopGrace, time.Millisecond},
+		{"agent_grace", c.AgentGrace, time.Millisecond},
+		{"claim_timeout", c.ClaimTimeout, time.Second},
+		{"purge_delay", c.PurgeDelay, time.Millisecond},
+		{"relist", c.Relist, time.Millisecond},
+		{"orphan_age", c.OrphanAge, time.Millisecond},
+		{"keep", c.Keep, time.Hour},
+	} {
+		if d.value < d.least {
+			return core.Errorf(core.CodeInvalid, "placements: %s is %s; use %s or more", d.name, d.value, d.least)
+		}
+	}
+	if c.Parallel < 1 || c.Parallel > 256 {
+		return core.Errorf(core.CodeInvalid, "placements: parallel is %d; use 1 to 256", c.Parallel)
+	}
+	return nil
+}
+
+func (c Config) withDefaults() Config {
+	d := Default()
+	for _, f := range []struct{ v, def *time.Duration }{
+		{&c.TimeLimit, &d.TimeLimit}, {&c.StopGrace, &d.StopGrace}, {&c.AgentGrace, &d.AgentGrace},
+		{&c.ClaimTimeout, &d.ClaimTimeout}, {&c.PurgeDelay, &d.PurgeDelay}, {&c.Relist, &d.Relist},
+		{&c.OrphanAge, &d.OrphanAge}, {&c.Keep, &d.Keep},
+	} {
+		if *f.v == 0 {
+			*f.v = *f.def
+		}
+	}
+	if c.Parallel == 0 {
+		c.Parallel = d.Parallel
+	}
+	return c
+}

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package placements
+
+import (
+	"context"
+	"embed"
+	"fmt"
+	"io/fs"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/uptrace/bun"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/muster-ci/muster/core"
+	"github.com/muster-ci/muster/hcl/classes"
+	"github.com/muster-ci/muster/internal/batch"
+	"github.com/muster-ci/muster/internal/hints"
+	"github.com/muster-ci/muster/internal/store"
+	"github.com/muster-ci/muster/internal/work"
+	"github.com/muster-ci/muster/services/dispatch/placements/cluster"
+)
+
+//go:embed migrations/*.sql
+var files embed.FS
+
+// The topics of hints between the parts and instances of placements.
+const (
+	topicAttempts = "placements.attempts"
+	topicReports  = "placements.reports"
+	topicNotes    = "placements.notes"
+)
+
+// Deps is what placements leans on.
+type Deps struct {
+	Logger  hclog.Logger
+	Clock   core.Clock
+	DB      *store.DB
+	Hints   hints.Hints
+	Metrics prometheus.Registerer // nil: none are kept
+	Classes *classes.Set          // nil: classes.Default
+	Cluster cluster.Cluster
+	Peers   Peers
+}
+
+// Peers are the other services that placements talks to.
+type Peers struct {
+	Tasks   core.Tasks
+	Queue   core.Queue
+	Secrets core.ProjectSecrets
+	Output  core.OutputControl
+}
+
+// Service implements core.Placements.
+type Service struct {
+	cfg       Config
+	deps      Deps
+	metrics   *metrics
+	loops     []interface{ Run(context.Context) error }
+	relistNow chan struct{} // capacity 1
+	ready     atomic.Bool
+}
+
+var _ core.Placements = (*Service)(nil)
+
+// New checks its arguments and starts nothing.
+func New(cfg Config, deps Deps) (*Service, error) {
+	cfg = cfg.withDefaults()
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	if deps.Classes == nil {
+		deps.Classes = classes.Default()
+	}
+	s := &Service{cfg: cfg, deps: deps, relistNow: make(chan struct{}, 1)}
+	var err error
+	if s.metrics, err = newMetrics(deps.Metrics); err != nil {
+		return nil, fmt.Errorf("registering metrics: %w", err)
+	}
+	if err := s.makeLoops(); err != nil {
+		return nil, fmt.Errorf("making the loops: %w", err)
+	}
+	return s, nil
+}
+
+func (s *Service) makeLoops() error {
+	attempts, err := work.New(work.Config[*attempt]{
+		Name: "placements_attempts", Table: "attempts", Topic: topicAttempts, Handle: s.handle,
+		// A lease outlives the slowest call to the cluster.
+		Lease: callTimeout + time.Minute, Workers: 2,
+		DB: s.deps.DB, Hints: s.deps.Hints, Clock: s.deps.Clock, Logger: s.deps.Logger, Metrics: s.deps.Metrics,
+	})
+	if err != nil {
+		return err
+	}
+	reports, err := work.New(work.Config[*report]{
+		Name: "placements_reports", Table: "reports", Topic: topicReports, Handle: s.deliver, Batch: 256,
+		DB: s.deps.DB, Hints: s.deps.Hints, Clock: s.deps.Clock, Logger: s.deps.Logger, Metrics: s.deps.Metrics,
+	})
+	if err != nil {
+		return err
+	}
+	notes, err := work.New(work.Config[*note]{
+		Name: "placements_notes", Table: "notes", Topic: topicNotes, Handle: s.pass, Batch: 256,
+		DB: s.deps.DB, Hints: s.deps.Hints, Clock: s.deps.Clock, Logger: s.deps.Logger, Metrics: s.deps.Metrics,
+	})
+	if err != nil {
+		return err
+	}
+	s.loops = append(s.loops, attempts, reports, notes)
+	return nil
+}
+
+// Run migrates the tables, then places and watches until ctx ends. Runs on the
+// cluster go on without it.
+func (s *Service) Run(ctx context.Context) error {
+	migrations, err := fs.Sub(files, "migrations")
+	if err != nil {
+		return fmt.Errorf("opening the migrations: %w", err)
+	}
+	if err := s.deps.DB.Migrate(ctx, migrations); err != nil {
+		return fmt.Errorf("migrating: %w", err)
+	}
+	s.ready.Store(true)
+	defer s.ready.Store(false)
+	group, ctx := errgroup.WithContext(ctx)
+	for _, loop := range s.loops {
+		group.Go(func() error { return loop.Run(ctx) })
+	}
+	group.Go(func() error { return s.watch(ctx) })
+	group.Go(func() error { return s.relist(ctx) })
+	group.Go(func() error { return s.forget(ctx) })
+	// Embedded clusters have a life of their own; Nomad has it elsewhere.
+	if c, ok := s.deps.Cluster.(interface{ Run(context.Context) error }); ok {
+		group.Go(func() error { return c.Run(ctx) })
+	}
+	if err := group.Wait(); err != nil && ctx.Err() == nil {
+		return err
+	}
+	return nil
+}
+
+// Ready returns nil when the tables are there and the database answers. A
+// cluster that is away does not make the service unready: it is what the
+// service tells those who wait.
+func (s *Service) Ready(ctx context.Context) error {
+	if !s.ready.Load() {
+		return core.Errorf(core.CodeUnavailable, "placements is still migrating its tables")
+	}
+	return s.deps.DB.Ping(ctx)
+}
+
+// forget removes attempts that ended long ago, a few at a time.
+func (s *Service) forget(ctx context.Context) error {
+	ticker := time.NewTicker(10 * time.Minute)
+	defer ticker.Stop()
+	for {
+		if err := s.forgetOnce(ctx); err != nil && ctx.Err() == nil {
+			s.deps.Logger.Warn("forgetting old attempts failed, trying again", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+	}
+}
+
+func (s *Service) forgetOnce(ctx context.Context) error {
+	before := store.At(s.deps.Clock().Add(-s.cfg.Keep))
+	for ctx.Err() == nil {
+		var ids []string
+		err := s.deps.DB.NewSelect().Model((*attempt)(nil)).Column("id").
+			Where("ended_at IS NOT NULL").Where("ended_at < ?", before).Where("purged").Limit(batch.Size).Scan(ctx, &ids)
+		if err != nil || len(ids) == 0 {
+			return err
+		}
+		if _, err := s.deps.DB.NewDelete().Model((*attempt)(nil)).Where("id IN (?)", bun.In(ids)).Exec(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package output
+
+import (
+	"time"
+
+	"github.com/muster-ci/muster/core"
+)
+
+// Config is what an operator may choose.
+type Config struct {
+	// StepBytes is the most output of one step. The agent drops the rest with a
+	// visible mark. Default 256 MiB.
+	StepBytes int64 `hcl:"step_bytes,optional"`
+	// AttemptBytes is the most output of one attempt, over all its steps; what
+	// goes over it is acknowledged and dropped, with a mark. Default 4 GiB.
+	AttemptBytes int64 `hcl:"attempt_bytes,optional"`
+	// Heartbeat is the longest silence of an agent, and so the longest that a
+	// silent step goes on after a cancel. Default 3 s.
+	Heartbeat time.Duration `hcl:"heartbeat,optional"`
+	// Grace is how long after the end of an attempt bytes are still taken: what
+	// its agent had spooled. Default 30 s.
+	Grace time.Duration `hcl:"grace,optional"`
+	// SealAfter is how long after its end an attempt's output stays in the
+	// database before it moves to the object store. Default 1 min, at least
+	// Grace.
+	SealAfter time.Duration `hcl:"seal_after,optional"`
+	// KeepOutput is how long after its end the output of an attempt is kept.
+	// Default 0: for ever.
+	KeepOutput time.Duration `hcl:"keep_output,optional"`
+	// Poll is how long a reader who follows can lag behind when a hint was
+	// lost. Default 5 s.
+	Poll time.Duration `hcl:"poll,optional"`
+	// Requests is how many requests of agents with more than 64 KiB are in
+	// memory at once, each with 4 MiB at most; the others wait. Default 32.
+	Requests int `hcl:"requests,optional"`
+}
+
+// tokenLife is how long after its attempt a task token is known: an agent whose
+// last answer was lost can ask again for so long.
+const tokenLife = 5 * time.Minute
+
+// Default returns the configuration of an operator who chooses nothing.
+func Default() Config {
+	return Config{
+		StepBytes:    256 << 20,
+		AttemptBytes: 4 << 30,
+		Heartbeat:    3 * time.Second,
+		Grace:        30 * time.Second,
+		SealAfter:    time.Minute,
+		Poll:         5 * time.Second,
+		Requests:     32,
+	}
+}
+
+// withDefaults fills in what is zero.
+func (c Config) withDefaults() Config {
+	d := Default()
+	fill(&c.StepBytes, d.StepBytes)
+	fill(&c.AttemptBytes, d.AttemptBytes)
+	fill(&c.Heartbeat, d.Heartbeat)
+	fill(&c.Grace, d.Grace)
+	fill(&c.SealAfter, max(d.SealAfter, c.Grace))
+	fill(&c.Poll, d.Poll)
+	fill(&c.Requests, d.Requests)
+	return c
+}
+
+func fill[T comparable](v *T, fallback T) {
+	var zero T
+	if *v == zero {
+		*v = fallback
+	}
+}
+
+// Validate returns a CodeInvalid error that names the first bad field.
+func (c Config) Validate() error {
+	switch {
+	case c.StepBytes < 1<<10:
+		return core.Errorf(core.CodeInvalid, "output: step_bytes is %d, it must be at least 1024", c.StepBytes)
+	case c.AttemptBytes < c.StepBytes:
+		return core.Errorf(core.CodeInvalid, "output: attempt_bytes is %d, it must be at least step_bytes, %d", c.AttemptBytes, c.StepBytes)
+	case c.Heartbeat < 100*time.Millisecond || c.Heartbeat > time.Minute:
+		return core.Errorf(core.CodeInvalid, "output: heartbeat is %s, it must be between 100ms and 1m", c.Heartbeat)
+	case c.Grace < 0 || c.Grace > tokenLife:
+		return core.Errorf(core.CodeInvalid, "output: grace is %s, it must be between 0s and %s", c.Grace, tokenLife)
+	case c.SealAfter < c.Grace:
+		return core.Errorf(core.CodeInvalid, "output: seal_after is %s, it must be at least grace, %s", c.SealAfter, c.Grace)
+	case c.KeepOutput < 0:
+		return core.Errorf(core.CodeInvalid, "output: keep_output is %s, it must not be negative", c.KeepOutput)
+	case c.Poll < 10*time.Millisecond:
+		return core.Errorf(core.CodeInvalid, "output: poll is %s, it must be at least 10ms", c.Poll)
+	case c.Requests < 1:
+		return core.Errorf(core.CodeInvalid, "output: requests is %d, it must be at least 1", c.Requests)
+	}
+	return nil
+}

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: MPL-2.0
+
+// Package output is the service on port 8585: it hands claimed work to agents,
+// takes what they say, keeps it, and shows it to readers while it grows.
+//
+// Agents call it with the protocol of internal/wire. Readers come through the
+// gateway (core.Output) or straight to 8585; placements closes and stops
+// attempts through core.OutputControl. It calls core.Placements to check claims
+// and, out of its own rows, to report what agents said; it asks identity whether
+// a reader's token is good, and keeps old output in the object store.
+//
+//	agent ─ frames ─► decode, compress ─► committer: one transaction for all that wait
+//	                                          │ attempts, steps, streams, chunks, reports
+//	                                          ▼
+//	reader ◄─ pulls by offset ─ chunks ── sealer ──► one object per attempt
+//
+// Tables: attempts (also the sealer's work), tokens, streams (lengths), steps,
+// chunks (bytes that are not sealed yet) and reports (hand-over to placements).
+// A reader is only ever woken and reads by itself, so a slow one costs a build
+// nothing, and every instance can serve every reader.
+package output

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package output
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/muster-ci/muster/core"
+	"github.com/muster-ci/muster/internal/httpx"
+)
+
+// Routes adds what services call; r is prefixed and authenticated already.
+func (s *Service) Routes(r gin.IRouter) {
+	r.POST("/task-steps", httpx.Method(s.TaskSteps))         // attempts of tasks with their steps
+	r.POST("/read-output", s.serveOutput)                    // bytes of a step as they are, core.OutputRange
+	r.POST("/close-attempts", httpx.Action(s.CloseAttempts)) // ended without the agent's word
+	r.POST("/stop-output", httpx.Action(s.StopOutput))       // a wish for agents
+}
+
+// serveOutput answers with the bytes of a step, flushed as they come. An answer
+// that breaks off says that there is more: the caller resumes at its offset.
+func (s *Service) serveOutput(c *gin.Context) {
+	var want core.OutputRange
+	if err := json.NewDecoder(io.LimitReader(c.Request.Body, 64<<10)).Decode(&want); err != nil {
+		httpx.Fail(c, core.Errorf(core.CodeInvalid, "reading the range of output: %w", err))
+		return
+	}
+	r, err := s.open(c.Request.Context(), want)
+	if err != nil {
+		httpx.Fail(c, err)
+		return
+	}
+	defer r.Close()
+	c.Header("Content-Type", "application/octet-stream")
+	c.Status(http.StatusOK)
+	c.Writer.WriteHeaderNow()
+	if err := copyFlushed(c.Writer, r); err != nil {
+		s.abort(c, err)
+	}
+}
+
+// writeTimeout is how long a reader may take to accept 32 KiB.
+const writeTimeout = time.Minute
+
+// copyFlushed copies and hands every piece on at once.
+func copyFlushed(w http.ResponseWriter, r io.Reader) error {
+	rc := http.NewResponseController(w)
+	buf := make([]byte, 32<<10)
+	for {
+		// A step that is silent for now must not look like no answer at all.
+		if err := rc.Flush(); err != nil {
+			return err
+		}
+		n, err := r.Read(buf)
+		// Without deadlines (a writer in tests) it only waits longer.
+		_ = rc.SetWriteDeadline(time.Now().Add(writeTimeout))
+		if _, err := w.Write(buf[:n]); err != nil {
+			return err
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// abort ends an answer that has begun so that the client sees it break off. A
+// client that went away is no news.
+func (s *Service) abort(c *gin.Context, err error) {
+	if c.Request.Context().Err() == nil && !errors.Is(err, context.Canceled) {
+		s.deps.Logger.Warn("output could not be read to its end", "path", c.FullPath(), "error", err)
+	}
+	panic(http.ErrAbortHandler)
+}

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package output
+
+import (
+	"context"
+	"embed"
+	"fmt"
+	"io/fs"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/muster-ci/muster/core"
+	"github.com/muster-ci/muster/internal/hints"
+	"github.com/muster-ci/muster/internal/objects"
+	"github.com/muster-ci/muster/internal/store"
+	"github.com/muster-ci/muster/internal/workload"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Deps are what the service leans on. All are needed.
+type Deps struct {
+	Logger     hclog.Logger
+	Clock      core.Clock
+	DB         *store.DB
+	Hints      hints.Hints
+	Metrics    prometheus.Registerer
+	Objects    *objects.Store
+	Verifier   workload.Verifier
+	Placements core.Placements
+	// Readers returns nil when a personal token may read output, and an error of
+	// core otherwise. It guards the routes for people only.
+	Readers func(ctx context.Context, token string) error
+}
+
+// Service implements core.Output and core.OutputControl and serves agents.
+type Service struct {
+	cfg      Config
+	deps     Deps
+	metrics  *metrics
+	commits  *committer
+	owners   owners
+	slots    chan struct{} // one for each large request in memory
+	stopped  chan struct{} // closed when Run ends
+	stop     func()
+	migrated atomic.Bool
+	loops    []func(context.Context) error
+}
+
+var (
+	_ core.Output        = (*Service)(nil)
+	_ core.OutputControl = (*Service)(nil)
+)
+
+// New returns a service that starts nothing and touches no database.
+func New(cfg Config, deps Deps) (*Service, error) {
+	cfg = cfg.withDefaults()
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	m, err := newMetrics(deps.Metrics)
+	if err != nil {
+		return nil, fmt.Errorf("registering metrics of output: %w", err)
+	}
+	s := &Service{cfg: cfg, deps: deps, metrics: m, slots: make(chan struct{}, cfg.Requests), stopped: make(chan struct{})}
+	s.stop = sync.OnceFunc(func() { close(s.stopped) })
+	s.commits = newCommitter(s.commit, s.stopped)
+	seal, err := s.sealLoop()
+	if err != nil {
+		return nil, fmt.Errorf("making the sealer: %w", err)
+	}
+	report, err := s.reportLoop()
+	if err != nil {
+		return nil, fmt.Errorf("making the reporter: %w", err)
+	}
+	s.loops = []func(context.Context) error{s.commits.run, seal, report}
+	return s, nil
+}
+
+// Run migrates the tables, then takes frames, reports and seals until ctx ends.
+func (s *Service) Run(ctx context.Context) error {
+	defer s.stop()
+	sub, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return fmt.Errorf("opening the migrations: %w", err)
+	}
+	if err := s.deps.DB.Migrate(ctx, sub); err != nil {
+		return fmt.Errorf("migrating the tables of output: %w", err)
+	}
+	s.migrated.Store(true)
+	defer s.migrated.Store(false)
+	group, ctx := errgroup.WithContext(ctx)
+	for _, loop := range s.loops {
+		group.Go(func() error { return loop(ctx) })
+	}
+	return group.Wait()
+}
+
+// Ready returns nil when the tables are there and the database answers.
+func (s *Service) Ready(ctx context.Context) error {
+	if !s.migrated.Load() {
+		return core.Errorf(core.CodeUnavailable, "output is starting: its tables are not ready")
+	}
+	return s.deps.DB.Ping(ctx)
+}
+
+// now is the clock in UTC, cut to what a row keeps.
+func (s *Service) now() time.Time { return store.At(s.deps.Clock()).Time() }

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package output
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"github.com/muster-ci/muster/core"
+	"github.com/muster-ci/muster/internal/store"
+	"github.com/muster-ci/muster/internal/work"
+)
+
+type attemptRow struct {
+	bun.BaseModel `bun:"table:attempts,alias:a"`
+	work.Item
+	Task         core.TaskID    `bun:"task_id"`
+	Number       int            `bun:"number"`
+	Allocation   string         `bun:"allocation_id"`
+	AgentVersion string         `bun:"agent_version"`
+	Host         string         `bun:"host"`
+	Bundle       string         `bun:"bundle"`
+	Status       core.JobStatus `bun:"status"`
+	Reason       string         `bun:"reason"`
+	Stop         string         `bun:"stop"`
+	Phase        phase          `bun:"phase"`
+	Object       string         `bun:"object"`
+	Bytes        int64          `bun:"bytes"`
+	EventTail    []byte         `bun:"event_tail"`
+	ClaimedAt    store.Time     `bun:"claimed_at"`
+	SeenAt       store.Time     `bun:"seen_at"`
+	EndedAt      store.Time     `bun:"ended_at"`
+}
+
+func (a *attemptRow) attempt() core.AttemptID { return core.AttemptID(a.ID) }
+
+// end makes the first final status stay.
+func (a *attemptRow) end(status core.JobStatus, reason string, now time.Time) bool {
+	if a.Status.Ended() {
+		return false
+	}
+	a.Status, a.Reason, a.EndedAt = status, reason, store.At(now)
+	return true
+}
+
+type tokenRow struct {
+	bun.BaseModel `bun:"table:tokens,alias:t"`
+	Hash          string         `bun:"hash,pk"`
+	Attempt       core.AttemptID `bun:"attempt_id"`
+	Allocation    string         `bun:"allocation_id"`
+	CreatedAt     store.Time     `bun:"created_at"`
+}
+
+type streamRow struct {
+	bun.BaseModel `bun:"table:streams,alias:s"`
+	Attempt       core.AttemptID `bun:"attempt_id,pk"`
+	Stream        int            `bun:"stream,pk"`
+	Bytes         int64          `bun:"bytes"`
+	Kept          int64          `bun:"kept"`
+	Cut           bool           `bun:"cut"`
+	ObjectAt      int64          `bun:"object_at"`
+	Frames        []byte         `bun:"frames"`
+}
+
+type reportRow struct {
+	bun.BaseModel `bun:"table:reports,alias:r"`
+	work.Item
+	Attempt core.AttemptID `bun:"attempt_id"`
+	Status  core.JobStatus `bun:"status"`
+	Reason  string         `bun:"reason"`
+	At      store.Time     `bun:"at"`
+}
+
+// newReport makes the row that hands news of an attempt to placements. Each
+// attempt has two at most, by what the id says.
+func newReport(id core.AttemptID, status core.JobStatus, reason string, at, now time.Time) *reportRow {
+	name := "running"
+	if status.Ended() {
+		name = "ended"
+	}
+	r := &reportRow{Attempt: id, Status: status, Reason: reason, At: store.At(at)}
+	r.ID, r.DueAt = string(id)+"/"+name, store.At(now)
+	return r
+}
+
+func insertReports(ctx context.Context, tx bun.IDB, rows []*reportRow) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	if _, err := tx.NewInsert().Model(&rows).On("CONFLICT (id) DO NOTHING").Exec(ctx); err != nil {
+		return fmt.Errorf("writing reports: %w", err)
+	}
+	return nil
+}
+
+// lockAttempts reads attempts for changing, in the order of their ids so that
+// two transactions cannot wait for each other.
+func (s *Service) lockAttempts(ctx context.Context, tx bun.IDB, ids []core.AttemptID) ([]*attemptRow, error) {
+	var rows []*attemptRow
+	q := tx.NewSelect().Model(&rows).Where("a.id IN (?)", bun.In(ids)).Order("a.id")
+	if err := s.deps.DB.ForUpdate(q).Scan(ctx); err != nil {
+		return nil, fmt.Errorf("locking attempts: %w", err)
+	}
+	return rows, nil
+}
+
+// lengths returns the acknowledged lengths of all streams of an attempt.
+func lengths(ctx context.Context, tx bun.IDB, id core.AttemptID) (map[int]int64, error) {
+	var rows []streamRow
+	if err := tx.NewSelect().Model(&rows).Column("stream", "bytes").Where("attempt_id = ?", id).Scan(ctx); err != nil {
+		return nil, fmt.Errorf("reading the lengths of streams: %w", err)
+	}
+	out := make(map[int]int64, len(rows))
+	for _, r := range rows {
+		out[r.Stream] = r.Bytes
+	}
+	return out, nil
+}
+
+// upsertStreams writes lengths; what the sealer keeps in the row stays.
+func upsertStreams(ctx context.Context, tx bun.IDB, rows []*streamRow) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	_, err := tx.NewInsert().Model(&rows).On("CONFLICT (attempt_id, stream) DO UPDATE").
+		Set("bytes = EXCLUDED.bytes").Set("kept = EXCLUDED.kept").Set("cut = EXCLUDED.cut").Exec(ctx)
+	if err != nil {
+		return fmt.Errorf("writing the lengths of streams: %w", err)
+	}
+	return nil
+}
+
+// markSeal makes attempts due for the sealer.
+func (s *Service) markSeal(ctx context.Context, tx bun.IDB, now time.Time, ids ...string) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	if err := work.MarkDue(ctx, tx, "attempts", now.Add(s.cfg.SealAfter), ids...); err != nil {
+		return fmt.Errorf("making attempts due for sealing: %w", err)
+	}
+	return nil
+}

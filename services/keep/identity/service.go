@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package identity
+
+import (
+	"context"
+	"embed"
+	"fmt"
+	"io/fs"
+	"sync/atomic"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/muster-ci/muster/core"
+	"github.com/muster-ci/muster/internal/store"
+)
+
+//go:embed migrations/*.sql
+var migrationFiles embed.FS
+
+// Deps are what the service works with.
+type Deps struct {
+	Logger hclog.Logger
+	Clock  core.Clock
+	NewID  func() string
+	DB     *store.DB
+	// FirstToken keeps the value of the first administrator's token for the
+	// operator (a file, a path in Vault). It may be called again with another
+	// value after a crash; the last one counts. Nil when Config.AdminToken is
+	// set or somebody else calls Bootstrap.
+	FirstToken func(value string) error
+}
+
+// Service keeps users and tokens.
+type Service struct {
+	cfg   Config
+	deps  Deps
+	ready atomic.Bool
+}
+
+var _ core.Identity = (*Service)(nil)
+
+// New makes the service; Run starts it.
+func New(cfg Config, deps Deps) (*Service, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	if deps.Logger == nil || deps.Clock == nil || deps.NewID == nil || deps.DB == nil {
+		return nil, core.Errorf(core.CodeInternal, "identity needs a logger, a clock, a source of ids and a database")
+	}
+	return &Service{cfg: cfg, deps: deps}, nil
+}
+
+// Run prepares the tables and the first administrator and then waits for ctx:
+// everything else happens on request.
+func (s *Service) Run(ctx context.Context) error {
+	if err := s.Migrate(ctx); err != nil {
+		return err
+	}
+	if _, _, err := s.Bootstrap(ctx); err != nil {
+		return fmt.Errorf("making the first administrator: %w", err)
+	}
+	s.ready.Store(true)
+	<-ctx.Done()
+	return nil
+}
+
+// Ready returns nil when the service can answer, and there is an administrator.
+func (s *Service) Ready(ctx context.Context) error {
+	if !s.ready.Load() {
+		return core.Errorf(core.CodeUnavailable, "identity is still preparing its tables")
+	}
+	return s.deps.DB.Ping(ctx)
+}
+
+// Migrate prepares the tables; Run does so first.
+func (s *Service) Migrate(ctx context.Context) error {
+	files, err := fs.Sub(migrationFiles, "migrations")
+	if err != nil {
+		return err
+	}
+	if err := s.deps.DB.Migrate(ctx, files); err != nil {
+		return fmt.Errorf("migrating identity: %w", err)
+	}
+	return nil
+}
