@@ -45,5 +45,6 @@ cluster {
   token_file = "/secrets/nomad_token"
   templates  = "/local/tasks"
   output_url = [env("MUSTER_OUTPUT_URL")]
+  base_url   = env("MUSTER_BASE_URL")
   archive    = "/muster-agent.tar.gz"
 }

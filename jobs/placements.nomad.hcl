@@ -51,6 +51,12 @@ variable "output_url" {
   default     = "http://output.service.consul:8585"
 }
 
+variable "base_url" {
+  description = "Where people reach the API and the web, for links that builds see."
+  type        = string
+  default     = "http://127.0.0.1"
+}
+
 variable "tasks" {
   description = "Folder with the templates of build jobs, from where nomad runs."
   type        = string
@@ -156,6 +162,7 @@ job "placements" {
         MUSTER_LOG_LEVEL       = var.log_level
         MUSTER_LISTEN_INTERNAL = "0.0.0.0:${NOMAD_PORT_http}"
         MUSTER_OUTPUT_URL      = var.output_url
+        MUSTER_BASE_URL        = var.base_url
         MUSTER_CONSUL_ADDRESS  = var.consul_address
         MUSTER_NOMAD_ADDRESS   = var.nomad_address
         MUSTER_NOMAD_JWKS      = "${var.nomad_address}/.well-known/jwks.json"

@@ -15,6 +15,9 @@ import (
 	"github.com/muster-ci/muster/core"
 )
 
+// maxBundle bounds what a bundle may take of the allocation's disk.
+const maxBundle = 4 << 30
+
 // Request says what to bring where.
 type Request struct {
 	Source core.Source
@@ -112,7 +115,10 @@ func (r *Request) downloadOnce(ctx context.Context) (path string, err error) {
 	if err != nil {
 		return "", err
 	}
-	_, err = io.Copy(to, from)
+	n, err := io.Copy(to, io.LimitReader(from, maxBundle+1))
+	if n > maxBundle {
+		err = fmt.Errorf("the bundle is larger than %d GiB", maxBundle>>30)
+	}
 	if err = errors.Join(err, to.Close()); err != nil {
 		return "", errors.Join(err, os.Remove(to.Name()))
 	}

@@ -79,7 +79,9 @@ func (j *job) start(step core.RunStep, out io.Writer) (*process.Process, error) 
 // (a shell that is not there), so it fails like a command that does.
 func refused(err error, out *stream.StepWriter) (outcome, error) {
 	reason := err.Error()
-	if errors.Is(err, exec.ErrNotFound) || errors.Is(err, os.ErrNotExist) {
+	var failed *os.PathError
+	missing := errors.As(err, &failed) && failed.Op == "fork/exec" && errors.Is(err, os.ErrNotExist)
+	if missing || errors.Is(err, exec.ErrNotFound) {
 		reason = fmt.Sprintf("The step's shell is not in the image: %v. Choose another with the key `shell`.", err)
 	}
 	return outcome{status: core.StepFailed, reason: reason}, out.Note("\n%s\n", reason)

@@ -4,6 +4,7 @@ package execute
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -100,17 +101,13 @@ func isProgram(path string) bool {
 
 // succeeds runs a command that ends at once and tells whether it did well.
 func (j *job) succeeds(words ...string) bool {
-	p, err := j.deps.Processes.Start(process.Command{Args: words, Env: j.base.list(), Out: discard{}})
+	p, err := j.deps.Processes.Start(process.Command{Args: words, Env: j.base.list(), Out: io.Discard})
 	if err != nil {
 		return false
 	}
 	code, err := p.Wait()
 	return err == nil && code == 0
 }
-
-type discard struct{}
-
-func (discard) Write(p []byte) (int, error) { return len(p), nil }
 
 // splitWords splits as a shell does, with quotes and backslashes but without
 // expansions.

@@ -23,6 +23,7 @@ type Set struct {
 
 	mu       sync.Mutex
 	patterns map[string]struct{}
+	total    int // bytes of all values
 }
 
 // NewSet returns a Set of values and their variants.
@@ -38,7 +39,8 @@ func (s *Set) Add(values ...string) {
 	defer s.mu.Unlock()
 	known := len(s.patterns)
 	for _, value := range values {
-		addVariants(s.patterns, value)
+		s.total += len(value)
+		addVariants(s.patterns, value, len(value) > longValue || s.total > allValues)
 	}
 	if len(s.patterns) > known {
 		s.current.Store(compile(slices.Sorted(maps.Keys(s.patterns))))

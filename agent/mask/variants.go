@@ -8,13 +8,19 @@ import (
 	"strings"
 )
 
-// longValue is where a value gets only the commonest variants. Each variant
-// costs about 20 bytes of memory per byte of its length, and all of them
-// together are about 30 times the length of the value.
-const longValue = 8 << 10
+// Each variant costs about 20 bytes of memory per byte of its length, and all
+// of them together are about 30 times the length of their value. So a value
+// longer than longValue, and every value once all of them together are longer
+// than allValues, gets only the commonest variants: itself, its lines, and
+// encodings and escapes of it alone.
+const (
+	longValue = 8 << 10
+	allValues = 128 << 10
+)
 
-// addVariants puts the forms of a value in which it may be printed into set.
-func addVariants(set map[string]struct{}, value string) {
+// addVariants puts the forms of a value in which it may be printed into set;
+// frugal leaves out the less common ones.
+func addVariants(set map[string]struct{}, value string, frugal bool) {
 	forms := []string{value, strings.TrimSpace(value), strings.Trim(strings.TrimSpace(value), `"'`)}
 	if strings.ContainsAny(value, "\r\n") {
 		for line := range strings.Lines(value) {
@@ -26,8 +32,7 @@ func addVariants(set map[string]struct{}, value string) {
 			continue
 		}
 		addPattern(set, form)
-		if i > 2 || len(form) > longValue {
-			// Of a line, and of a long value, encodings of it alone.
+		if isLine := i > 2; isLine || frugal {
 			addWrapped(set, base64.StdEncoding.EncodeToString([]byte(form)))
 			addEscapes(set, form)
 			continue

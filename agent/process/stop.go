@@ -10,9 +10,16 @@ import (
 	"time"
 )
 
-// look is the pause between two looks at whether processes have gone; the
-// kernel tells nobody when a whole session has ended.
-const look = 10 * time.Millisecond
+// The pause between two looks at whether processes have gone grows from first
+// to later; the kernel tells nobody when a whole session has ended.
+const (
+	firstLook = 5 * time.Millisecond
+	laterLook = 100 * time.Millisecond
+)
+
+// hopeless is how long after the first SIGKILL a process is given up: one that
+// hangs in the kernel, on a dead network disk, heeds no signal at all.
+const hopeless = 5 * time.Second
 
 // Stop ends the command's whole session: SIGTERM, and SIGKILL for what is left
 // after grace. It returns when nothing of the session lives; Wait must be
@@ -45,12 +52,13 @@ func StopAll(grace time.Duration) {
 func stop(alive func() []int, grace time.Duration) {
 	deadline := time.Now().Add(grace)
 	asked := make(map[int]bool)
-	for {
+	for look := firstLook; ; look = min(2*look, laterLook) {
 		pids := alive()
-		if len(pids) == 0 {
+		late := time.Since(deadline)
+		if len(pids) == 0 || late > hopeless {
 			return
 		}
-		firm := !time.Now().Before(deadline)
+		firm := late >= 0
 		for _, pid := range pids {
 			switch {
 			case firm:

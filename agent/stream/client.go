@@ -70,6 +70,9 @@ func NewClient(addresses []string) *Client {
 	return &Client{http: &http.Client{Transport: transport}, addresses: addresses}
 }
 
+// Addresses returns how many there are; a failed call has turned to the next.
+func (c *Client) Addresses() int { return len(c.addresses) }
+
 // Claim asks for the work of the attempt that identity names, and keeps the
 // token of the answer for all further calls.
 func (c *Client) Claim(ctx context.Context, identity string, request wire.ClaimRequest) (wire.ClaimResponse, error) {

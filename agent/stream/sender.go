@@ -196,11 +196,17 @@ func (s *Sender) settle(ctx context.Context, err error) error {
 	if s.failures == 1 || s.failures%20 == 0 {
 		s.deps.Logger.Warn("output cannot be reached, the build goes on", "tries", s.failures, "error", err)
 	}
+	if s.failures%s.deps.Client.Addresses() == 0 { // else the next address may answer
+		s.pause(ctx)
+	}
+	return nil
+}
+
+func (s *Sender) pause(ctx context.Context) {
 	timer := time.NewTimer(s.cfg.Retry.Next())
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
 	case <-timer.C:
 	}
-	return nil
 }

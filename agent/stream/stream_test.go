@@ -47,9 +47,7 @@ func setup(t testing.TB, spoolBytes int64, secrets ...string) *fixture {
 	t.Cleanup(f.spool.Close)
 	f.recorder = stream.NewRecorder(ctx, f.spool, mask.NewSet(secrets...), 0, time.Now)
 	client := stream.NewClient([]string{f.server.URL})
-	if _, err := client.Claim(ctx, agenttest.Identity, wire.ClaimRequest{Nonce: "n"}); err != nil {
-		t.Fatal(err)
-	}
+	claimFor(t, f, client)
 	f.sender, err = stream.NewSender(stream.SenderConfig{Retry: stream.Backoff{Least: time.Millisecond, Most: 10 * time.Millisecond}},
 		stream.SenderDeps{Logger: hclog.NewNullLogger(), Clock: time.Now, Spool: f.spool, Client: client,
 			Stop: func(reason string) { f.stops <- reason }})
@@ -57,6 +55,13 @@ func setup(t testing.TB, spoolBytes int64, secrets ...string) *fixture {
 		t.Fatal(err)
 	}
 	return f
+}
+
+func claimFor(t testing.TB, f *fixture, client *stream.Client) {
+	t.Helper()
+	if _, err := client.Claim(f.ctx, agenttest.Identity, wire.ClaimRequest{Nonce: "n"}); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // send runs the sender to the end of the spool.
@@ -159,8 +164,6 @@ func TestAWaitingWriterGivesUpWithItsContext(t *testing.T) {
 	}
 }
 
-// TestAnUnwritableSpoolIsAnError is about a disk that fails in another way
-// than being full.
 func TestASpoolNeedsItsFolder(t *testing.T) {
 	t.Parallel()
 	if _, err := stream.NewSpool(t.TempDir()+"/missing", 1000, hclog.NewNullLogger()); !errors.Is(err, os.ErrNotExist) {

@@ -42,6 +42,9 @@ func (a *Agent) claim(ctx context.Context) (wire.ClaimResponse, string, error) {
 		if tries == 1 || tries%10 == 0 {
 			a.deps.Logger.Warn("the task cannot be claimed yet", "tries", tries, "error", err)
 		}
+		if tries%len(a.cfg.Addresses) != 0 && ctx.Err() == nil {
+			continue // the next address may answer; the pause is for a round of all
+		}
 		timer := time.NewTimer(retry.Next())
 		select {
 		case <-ctx.Done():

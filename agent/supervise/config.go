@@ -35,8 +35,8 @@ type Config struct {
 	Environ      []string      // of the image; what is the agent's own is taken out of it
 }
 
-// FromEnviron reads the variables of package wire.
-func FromEnviron(environ []string) Config {
+// FromEnviron reads the variables of package wire and those above.
+func FromEnviron(environ []string) (Config, error) {
 	c := Config{Environ: environ}
 	for _, entry := range environ {
 		name, value, _ := strings.Cut(entry, "=")
@@ -50,10 +50,14 @@ func FromEnviron(environ []string) Config {
 		case EnvBaseURL:
 			c.BaseURL = value
 		case EnvGrace:
-			c.Grace, _ = time.ParseDuration(value) // Validate replaces what is none
+			grace, err := time.ParseDuration(value)
+			if err != nil || grace <= 0 {
+				return c, core.Errorf(core.CodeInvalid, "%q in %s is no length of time: write it like 10s", value, EnvGrace)
+			}
+			c.Grace = grace
 		}
 	}
-	return c
+	return c, nil
 }
 
 func addresses(list string) []string {
@@ -83,9 +87,7 @@ func (c *Config) Validate() error {
 	setDefault(&c.SpoolBytes, 512<<20)
 	setDefault(&c.ClaimFor, 10*time.Minute)
 	setDefault(&c.Linger, 6*time.Hour)
-	if c.Grace <= 0 {
-		c.Grace = 10 * time.Second
-	}
+	setDefault(&c.Grace, 10*time.Second)
 	if c.Host == "" {
 		c.Host, _ = os.Hostname() // for people only
 	}

@@ -75,15 +75,23 @@ func run() int {
 	defer stop()
 	processes := process.NewTable()
 	go processes.Reap(context.Background()) // also while the build is being stopped
-	cfg := supervise.FromEnviron(os.Environ())
-	cfg.Version = version
-	agent, err := supervise.New(cfg, supervise.Deps{Logger: logger, Clock: time.Now, NewID: core.NewID,
-		Processes: processes, Sweep: process.StopAll})
-	if err == nil {
-		err = agent.Run(ctx)
-	}
+	err := runAgent(ctx, logger, processes)
 	if err != nil {
 		logger.Error("the agent failed", "error", err)
 	}
 	return supervise.ExitStatus(err)
+}
+
+func runAgent(ctx context.Context, logger hclog.Logger, processes *process.Table) error {
+	cfg, err := supervise.FromEnviron(os.Environ())
+	if err != nil {
+		return err
+	}
+	cfg.Version = version
+	agent, err := supervise.New(cfg, supervise.Deps{Logger: logger, Clock: time.Now, NewID: core.NewID,
+		Processes: processes, Sweep: process.StopAll})
+	if err != nil {
+		return err
+	}
+	return agent.Run(ctx)
 }

@@ -30,11 +30,11 @@ func TestMain(m *testing.M) {
 }
 
 // patience is how long a test waits for what must happen.
-const patience = 30 * time.Second
+const patience = 90 * time.Second
 
-// bench is an agent process and the output service that it talks to.
-type bench struct {
-	t      *testing.T
+// fixture is an agent process and the output service that it talks to.
+type fixture struct {
+	t      testing.TB
 	server *agenttest.Server
 	cmd    *exec.Cmd
 	home   string
@@ -43,18 +43,30 @@ type bench struct {
 }
 
 // start runs an agent on a task, with variables beside those of a cluster.
-func start(t *testing.T, server *agenttest.Server, env ...string) *bench {
+func start(t testing.TB, server *agenttest.Server, env ...string) *fixture {
 	t.Helper()
-	b := &bench{t: t, server: server, home: t.TempDir(), log: &bytes.Buffer{}, ended: make(chan struct{})}
-	identity := filepath.Join(b.home, "identity.jwt")
-	if err := os.WriteFile(identity, []byte(agenttest.Identity+"\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	return startUnder(t, nil, server, env...)
+}
+
+// startUnder runs it as the last argument of another program.
+func startUnder(t testing.TB, wrapper []string, server *agenttest.Server, env ...string) *fixture {
+	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.cmd = exec.Command(self)
+	return launch(t, append(wrapper[:len(wrapper):len(wrapper)], self), server, env...)
+}
+
+// launch runs an agent by these words.
+func launch(t testing.TB, words []string, server *agenttest.Server, env ...string) *fixture {
+	t.Helper()
+	b := &fixture{t: t, server: server, home: t.TempDir(), log: &bytes.Buffer{}, ended: make(chan struct{})}
+	identity := filepath.Join(b.home, "identity.jwt")
+	if err := os.WriteFile(identity, []byte(agenttest.Identity+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b.cmd = exec.Command(words[0], words[1:]...)
 	b.cmd.Env = append([]string{
 		asAgent + "=1", "PATH=" + os.Getenv("PATH"), "HOME=" + b.home, "TMPDIR=" + t.TempDir(),
 		"NOMAD_TOKEN=nomad-secret-of-the-cluster", "VAULT_TOKEN=vault-secret", "CONSUL_HTTP_TOKEN=consul-secret", "IMAGE_SAYS=hello",
@@ -79,7 +91,7 @@ func start(t *testing.T, server *agenttest.Server, env ...string) *bench {
 }
 
 // wait returns the exit status of the agent.
-func (b *bench) wait() int {
+func (b *fixture) wait() int {
 	b.t.Helper()
 	select {
 	case <-b.ended:
@@ -93,7 +105,7 @@ func (b *bench) wait() int {
 }
 
 // until waits for something to be true of what the server holds.
-func (b *bench) until(what string, done func() bool) {
+func (b *fixture) until(what string, done func() bool) {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()

@@ -4,6 +4,7 @@ package main
 
 import (
 	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -134,7 +135,7 @@ func TestEnvironment(t *testing.T) {
 func TestSilenceTimesOut(t *testing.T) {
 	t.Parallel()
 	s := agenttest.New(t, task(
-		run2("chatty", core.RunStep{Command: "for i in 1 2 3 4 5 6; do echo $i; sleep 0.1; done", NoOutputTimeout: 500 * time.Millisecond}),
+		run2("chatty", core.RunStep{Command: "for i in $(seq 12); do echo $i; sleep 0.1; done", NoOutputTimeout: time.Second}),
 		run2("silent", core.RunStep{Command: "echo begin; sleep 1000", NoOutputTimeout: 300 * time.Millisecond}),
 		run2("never", core.RunStep{Command: "echo never", When: core.WhenAlways}),
 	), wire.Limits{})
@@ -163,10 +164,13 @@ func TestBackgroundStepsEndWithTheJob(t *testing.T) {
 	t.Parallel()
 	s := agenttest.New(t, task(
 		run2("server", core.RunStep{Command: "echo listening; touch ready; trap 'echo stopping; exit 0' TERM; while :; do sleep 0.05; done", Background: true}),
-		run2("broken", core.RunStep{Command: "exit 7", Background: true}),
-		sh("while [ ! -e ready ]; do sleep 0.02; done; echo ready"),
+		run2("broken", core.RunStep{Command: "echo over; exit 7", Background: true}),
+		sh("while [ ! -e ready ]; do sleep 0.02; done; echo ready; while [ ! -e go ]; do sleep 0.02; done"),
 	), wire.Limits{})
-	if got := start(t, s).wait(); got != 0 {
+	b := start(t, s)
+	b.until("the end of the broken one", func() bool { return strings.Contains(s.Output(first+1), "Exited with code exit status 7") })
+	touch(t, filepath.Join(b.home, "project", "go"))
+	if got := b.wait(); got != 0 {
 		t.Fatalf("got exit status %d, want 0", got)
 	}
 	if e := ending(t, s); e.Status != core.JobSuccess {

@@ -3,11 +3,20 @@
 package main
 
 import (
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/muster-ci/muster/core"
+	"github.com/muster-ci/muster/hcl/jobspec"
+	"github.com/muster-ci/muster/hcl/settings"
 	"github.com/muster-ci/muster/services/dispatch/placements"
 	"github.com/muster-ci/muster/services/dispatch/placements/cluster"
+	"github.com/muster-ci/muster/services/dispatch/placements/cluster/nomad"
 	"github.com/muster-ci/muster/services/dispatch/placements/cluster/process"
 )
 
@@ -39,13 +48,82 @@ func makePlacements(m *seams) (*running, error) {
 	return &running{service: s, internal: s.Routes}, nil
 }
 
+// openCluster opens what runs builds.
 func (m *seams) openCluster() (cluster.Cluster, error) {
+	if m.settings.Cluster.Driver == "nomad" {
+		return m.openNomad()
+	}
 	agent, err := agentPath(m.settings)
 	if err != nil {
 		return nil, err
 	}
-	return process.New(process.Config{Dir: m.settings.Cluster.Dir, Agent: agent, OutputURLs: m.settings.Cluster.OutputURL},
+	s := m.settings.Cluster
+	return process.New(
+		process.Config{Dir: s.Dir, Agent: agent, OutputURLs: s.OutputURL, BaseURL: s.BaseURL},
 		process.Deps{Logger: m.logger.Named("process"), Clock: time.Now, NewID: core.NewID, Issuer: m.local})
 }
 
-func checkTemplate(string) error { return nil }
+// openNomad reads the operator's templates and says how the agent comes to
+// clients.
+func (m *seams) openNomad() (cluster.Cluster, error) {
+	s := m.settings.Cluster
+	config := nomad.Config{Namespace: s.Namespace, OutputURLs: s.OutputURL, BaseURL: s.BaseURL, Templates: map[core.ExecutorKind]*jobspec.Template{}}
+	for _, kind := range []core.ExecutorKind{core.ExecutorDocker, core.ExecutorMachine} {
+		template, err := loadTemplate(filepath.Join(s.Templates, string(kind)+".nomad.hcl"))
+		if err != nil {
+			return nil, err
+		}
+		config.Templates[kind] = template
+	}
+	var token string
+	var err error
+	if s.TokenFile != "" {
+		if token, err = readToken(s.TokenFile); err != nil {
+			return nil, err
+		}
+	}
+	if config.Agent, err = nomadAgent(s); err != nil {
+		return nil, err
+	}
+	return nomad.NewAt(s.Address, token, config, nomad.Deps{Logger: m.logger.Named("nomad")})
+}
+
+// nomadAgent is the agent on clients: the one that they carry, or the archive
+// that output hands out, with the sum of our own copy of it.
+func nomadAgent(s settings.Cluster) (jobspec.Agent, error) {
+	if s.Agent != "" {
+		return jobspec.Agent{Path: s.Agent}, nil
+	}
+	file, err := os.Open(s.Archive)
+	if err != nil {
+		return jobspec.Agent{}, fmt.Errorf("opening the agent's archive (cluster.archive; or set cluster.agent to its path on clients): %w", err)
+	}
+	defer file.Close()
+	sum := sha256.New()
+	if _, err := io.Copy(sum, file); err != nil {
+		return jobspec.Agent{}, fmt.Errorf("reading the agent's archive: %w", err)
+	}
+	return jobspec.Agent{Source: s.OutputURL[0] + archivePath, Checksum: fmt.Sprintf("sha256:%x", sum.Sum(nil))}, nil
+}
+
+// loadTemplate parses a template of build jobs.
+func loadTemplate(path string) (*jobspec.Template, error) {
+	src, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("reading a template of build jobs: %w", err)
+	}
+	return jobspec.Parse(path, src)
+}
+
+// checkTemplate renders a template with a sample task.
+func checkTemplate(path string) error {
+	template, err := loadTemplate(path)
+	if err != nil {
+		return err
+	}
+	kind := core.ExecutorKind(strings.TrimSuffix(filepath.Base(path), ".nomad.hcl"))
+	if kind != core.ExecutorDocker && kind != core.ExecutorMachine {
+		return fmt.Errorf("a template is called docker.nomad.hcl or machine.nomad.hcl, after its executor")
+	}
+	return template.Check(kind)
+}

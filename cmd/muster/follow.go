@@ -16,12 +16,14 @@ import (
 
 // followPipeline shows a pipeline until its end, and returns a failure when it
 // did not succeed.
-func (o *options) followPipeline(cmd *cobra.Command, s *session, id string, number int64) error {
+//
+// With a workflow it shows only that one, such as a rerun.
+func (o *options) followPipeline(cmd *cobra.Command, s *session, id string, number int64, workflow string) error {
 	follower := terminal.NewFollower(cmd.OutOrStdout(), terminal.StyleOf(cmd.OutOrStdout()))
 	follower.Hint = func(job api.JobEvent) string {
 		return fmt.Sprintf("muster approve %d %s", number, job.Name)
 	}
-	err := s.FollowPipeline(cmd.Context(), id, o.shower(cmd, follower))
+	err := s.FollowPipeline(cmd.Context(), id, only(workflow, o.shower(cmd, follower)))
 	if errors.Is(err, context.Canceled) {
 		return failure{exitTrouble, fmt.Sprintf("stopped following; pipeline %d goes on. `muster cancel %d` ends it, `muster logs -f --pipeline %d` follows it again", number, number, number)}
 	}
@@ -63,6 +65,30 @@ func (o *options) shower(cmd *cobra.Command, follower *terminal.Follower) func(c
 		}
 		name, data := named(e)
 		return printJSON(cmd, map[string]any{"event": name, "data": data})
+	}
+}
+
+// only lets through what belongs to a workflow, everything for "".
+func only(workflow string, show func(client.Event) error) func(client.Event) error {
+	jobs := map[string]bool{}
+	return func(e client.Event) error {
+		mine := true
+		switch {
+		case workflow == "":
+		case e.Workflow != nil:
+			mine = e.Workflow.ID == workflow
+		case e.Job != nil:
+			mine = e.Job.WorkflowID == workflow
+			jobs[e.Job.ID] = mine
+		case e.Step != nil:
+			mine = jobs[e.Step.JobID]
+		case e.Output != nil:
+			mine = jobs[e.Output.JobID]
+		}
+		if !mine {
+			return nil
+		}
+		return show(e)
 	}
 }
 

@@ -54,7 +54,7 @@ func logsCommand(o *options) *cobra.Command {
 				return err
 			}
 			if follow {
-				return o.followPipeline(cmd, s, p.ID, p.Number)
+				return o.followPipeline(cmd, s, p.ID, p.Number, "")
 			}
 			return l.pipeline(p)
 		},

@@ -37,7 +37,7 @@ func run(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	root := newRoot()
-	root.SetArgs(args)
+	root.SetArgs(dashes(args))
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return 0

@@ -45,14 +45,14 @@ func rerunCommand(o *options) *cobra.Command {
 			if err := o.confirm(cmd, rerun, "Running %s of pipeline %d again as workflow %s.", w.Name, p.Number, rerun.WorkflowID); err != nil || !follow {
 				return err
 			}
-			return o.followPipeline(cmd, s, p.ID, p.Number)
+			return o.followPipeline(cmd, s, p.ID, p.Number, rerun.WorkflowID)
 		},
 	}
 	o.withProject(cmd)
 	cmd.Flags().BoolVar(&request.FromFailed, "from-failed", false, "keep what succeeded and run the rest")
 	cmd.Flags().StringArrayVar(&request.Jobs, "job", nil, "name of a job to run with all that depend on it; may be repeated")
 	cmd.Flags().StringVar(&name, "workflow", "", "name of the workflow, where a pipeline has several")
-	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "follow the pipeline")
+	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "follow the new workflow")
 	cmd.MarkFlagsMutuallyExclusive("from-failed", "job")
 	return cmd
 }

@@ -81,11 +81,20 @@ func (r *triggering) run(ctx context.Context) error {
 	if r.session, err = r.connect(); err != nil {
 		return err
 	}
+	if r.tree, err = openTree(ctx); err != nil {
+		return err
+	}
+	ref, err := r.source(ctx, &request)
+	if err != nil {
+		return err
+	}
 	if err := r.findProject(ctx); err != nil {
 		return err
 	}
-	if err := r.source(ctx, &request); err != nil {
-		return err
+	if ref != "" {
+		if err := r.send(ctx, ref, &request); err != nil {
+			return err
+		}
 	}
 	// The key makes it safe to try again when the answer was lost.
 	triggered, err := r.session.Trigger(ctx, r.project.Slug, request, core.NewID())
@@ -103,7 +112,7 @@ func (r *triggering) run(ctx context.Context) error {
 	if r.flags.noFollow {
 		return nil
 	}
-	return r.followPipeline(r.cmd, r.session, triggered.ID, triggered.Number)
+	return r.followPipeline(r.cmd, r.session, triggered.ID, triggered.Number, "")
 }
 
 func short(revision string) string {
@@ -131,13 +140,17 @@ func (r *triggering) request() (api.TriggerRequest, error) {
 	return request, nil
 }
 
+// openTree returns the repository, nil outside of one.
+func openTree(ctx context.Context) (*worktree.Worktree, error) {
+	tree, err := worktree.Open(ctx, ".")
+	if errors.Is(err, worktree.ErrNone) {
+		return nil, nil
+	}
+	return tree, err
+}
+
 // findProject reads the project, or creates it.
 func (r *triggering) findProject(ctx context.Context) error {
-	tree, err := worktree.Open(ctx, ".")
-	if err != nil && !errors.Is(err, worktree.ErrNone) {
-		return err
-	}
-	r.tree = tree
 	slug, err := r.slug(ctx)
 	if err != nil {
 		return err
@@ -170,51 +183,51 @@ func (r *triggering) note(format string, args ...any) {
 	fmt.Fprintf(r.cmd.ErrOrStderr(), format+"\n", args...)
 }
 
-// source fills in what is to be built, and sends it when the server needs that.
-func (r *triggering) source(ctx context.Context, request *api.TriggerRequest) error {
+// source fills in what is to be built, and returns the ref to send along, ""
+// when the server can get it by itself.
+func (r *triggering) source(ctx context.Context, request *api.TriggerRequest) (ref string, err error) {
 	if r.tree == nil {
-		return nil
+		return "", nil
 	}
-	ref, name := "HEAD", "HEAD"
+	ref = "HEAD"
 	switch {
 	case request.Tag != "":
-		ref, name = "refs/tags/"+request.Tag, request.Tag
-	case request.Branch != "" && request.Branch != r.tree.Branch:
-		ref, name = "refs/heads/"+request.Branch, request.Branch
+		ref = "refs/tags/" + request.Tag
+	case request.Branch != "":
+		ref = "refs/heads/" + request.Branch
 	case r.tree.Branch != "":
 		ref, request.Branch = "refs/heads/"+r.tree.Branch, r.tree.Branch
 	}
 	if r.flags.remote {
-		return r.remoteRevision(ctx, request, name)
+		r.wholeRevision(ctx, request)
+		return "", nil
 	}
 	revision, err := r.tree.Resolve(ctx, first(request.Revision, ref))
 	if err != nil {
-		if request.Tag != "" || name != "HEAD" {
-			return fmt.Errorf("%w; use --remote for one that only the server's repository has", err)
+		if r.flags.branch+r.flags.tag+r.flags.revision != "" {
+			return "", fmt.Errorf("%w; use --remote for what only the server's repository has", err)
 		}
-		return err
+		return "", errors.New("the repository has no commit yet; make one, since pipelines build commits")
 	}
 	request.Revision = revision
 	if r.tree.Dirty(ctx) {
 		r.note("Changes that are not committed are not part of the pipeline.")
 	}
 	if !r.session.local && r.tree.WebURL() != "" && r.tree.Pushed(ctx, revision) {
-		return nil
+		return "", nil
 	}
-	return r.send(ctx, ref, request)
+	return ref, r.tree.Complete(ctx)
 }
 
-// remoteRevision makes a short revision a whole one when the repository knows
-// it; a branch or a tag is the server's to resolve.
-func (r *triggering) remoteRevision(ctx context.Context, request *api.TriggerRequest, name string) error {
+// wholeRevision makes a short revision a whole one where the repository knows
+// it. A branch or a tag is the server's to resolve.
+func (r *triggering) wholeRevision(ctx context.Context, request *api.TriggerRequest) {
 	if request.Revision == "" {
-		return nil
+		return
 	}
-	revision, err := r.tree.Resolve(ctx, first(request.Revision, name))
-	if err == nil {
+	if revision, err := r.tree.Resolve(ctx, request.Revision); err == nil {
 		request.Revision = revision
 	}
-	return nil
 }
 
 // send uploads the history as it is being packed.

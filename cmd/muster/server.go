@@ -4,7 +4,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -88,10 +87,7 @@ func checkCommand() *cobra.Command {
 // checkSettings loads a file as a server would and decodes every service's
 // block.
 func checkSettings(file string) error {
-	if _, err := os.Stat(file); err != nil {
-		return err
-	}
-	s, err := settings.Load(file, ".muster", serviceNames())
+	s, err := settings.Check(file, ".muster", serviceNames())
 	if err != nil {
 		return err
 	}

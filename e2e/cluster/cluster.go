@@ -30,6 +30,7 @@ type Cluster struct {
 	toolDirs   []string
 	dockerHost string
 	nomadToken string
+	address    string // of this machine, as containers reach it
 }
 
 // New returns a cluster in a folder of the checkout; nothing is started.

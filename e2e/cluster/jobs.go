@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"os/user"
@@ -21,15 +22,14 @@ import (
 var Services = []string{"gateway", "configs", "pipelines", "workflows", "placements", "queue", "output", "identity", "projects"}
 
 // variables are what the job files are given here beyond their defaults.
-func variables(name string) []string {
+func (c *Cluster) variables(name string) []string {
 	switch name {
 	case "gateway":
 		return []string{"-var=public_port=8080", "-var=output_url=" + OutputAddress, "-var=objects_volume=muster-objects"}
 	case "configs", "output":
 		return []string{"-var=objects_volume=muster-objects"}
 	case "placements":
-		// The gateway of Nomad's bridge is this machine as containers see it.
-		return []string{"-var=output_url=http://172.26.64.1:8585"}
+		return []string{"-var=output_url=http://" + c.address + ":8585", "-var=base_url=" + PublicAddress}
 	default:
 		return nil
 	}
@@ -53,7 +53,16 @@ func (c *Cluster) postgres(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.Healthy(ctx, "postgres", 1)
+	if err := c.Healthy(ctx, "postgres", 1); err != nil {
+		return err
+	}
+	// Where PostgreSQL is registered is this machine as containers reach it.
+	found, err = c.instances(ctx, "postgres")
+	if err != nil || len(found) == 0 {
+		return fmt.Errorf("asking Consul for PostgreSQL's address: %w", err)
+	}
+	c.address, _, err = net.SplitHostPort(found[0])
+	return err
 }
 
 // services runs every control service as a Nomad job and waits until all are
@@ -74,7 +83,7 @@ func (c *Cluster) services(ctx context.Context) error {
 
 // RunService submits the job file of one service.
 func (c *Cluster) RunService(ctx context.Context, name string, extra ...string) error {
-	args := append([]string{"job", "run", "-detach"}, variables(name)...)
+	args := append([]string{"job", "run", "-detach"}, c.variables(name)...)
 	args = append(args, extra...)
 	return c.run(ctx, c.NomadEnv(), "nomad", append(args, "jobs/"+name+".nomad.hcl")...)
 }

@@ -29,7 +29,7 @@ func (s *Settings) decode(body hcl.Body, target any) error {
 // context holds the functions that values may use.
 func (s *Settings) context() *hcl.EvalContext {
 	return &hcl.EvalContext{Functions: map[string]function.Function{
-		"env":  textFunction("name", func(name string) (string, error) { return os.Getenv(name), nil }),
+		"env":  textFunction("name", func(name string) (string, error) { return s.env(name), nil }),
 		"file": textFunction("path", s.readFile),
 	}}
 }

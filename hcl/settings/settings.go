@@ -3,6 +3,7 @@
 package settings
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -26,6 +27,7 @@ type Settings struct {
 
 	blocks map[string]*hcl.Block // of services, by name
 	dir    string                // of the file, for file()
+	env    func(string) string   // for env()
 }
 
 // Log says what is logged and how.
@@ -88,6 +90,7 @@ type Cluster struct {
 	Classes   string   `hcl:"classes,optional"`    // file of resource classes; default the built-in ones
 	OutputURL []string `hcl:"output_url,optional"` // addresses of output as builds reach them
 	Agent     string   `hcl:"agent,optional"`      // local: path of muster-agent; nomad: its path on clients, empty for the archive
+	BaseURL   string   `hcl:"base_url,optional"`   // address of the API and web, for links that builds see
 	Archive   string   `hcl:"archive,optional"`    // nomad: path of muster-agent.tar.gz, which output hands to clients
 	Dir       string   `hcl:"dir,optional"`        // local: the folder of running attempts
 }
@@ -103,16 +106,33 @@ func Load(path, dataDir string, services []string) (*Settings, error) {
 			return nil, fmt.Errorf("reading the settings: %w", err)
 		}
 	}
-	return Parse(path, src, dataDir, services)
+	return parse(path, src, dataDir, services, os.Getenv)
 }
+
+// Check is Load for a file whose environment is not there: a variable that is
+// not set stands for itself.
+func Check(path, dataDir string, services []string) (*Settings, error) {
+	src, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("reading the settings: %w", err)
+	}
+	return parse(path, src, dataDir, services, func(name string) string { return cmp.Or(os.Getenv(name), unset+name) })
+}
+
+// unset begins a value that only an environment to come will tell.
+const unset = "$"
 
 // Parse is Load for text that is at hand.
 func Parse(path string, src []byte, dataDir string, services []string) (*Settings, error) {
+	return parse(path, src, dataDir, services, os.Getenv)
+}
+
+func parse(path string, src []byte, dataDir string, services []string, env func(string) string) (*Settings, error) {
 	file, diags := hclsyntax.ParseConfig(src, path, hcl.InitialPos)
 	if diags.HasErrors() {
 		return nil, describe(diags, path, src)
 	}
-	s := &Settings{blocks: map[string]*hcl.Block{}, dir: filepath.Dir(path)}
+	s := &Settings{blocks: map[string]*hcl.Block{}, dir: filepath.Dir(path), env: env}
 	content, diags := file.Body.Content(schema(services))
 	if diags.HasErrors() {
 		return nil, describe(diags, path, src)
@@ -192,6 +212,7 @@ func (s *Settings) fill(dataDir string) {
 	set(&s.Cluster.Driver, "local")
 	set(&s.Cluster.Namespace, "muster-builds")
 	set(&s.Cluster.Dir, filepath.Join(dataDir, "attempts"))
+	set(&s.Cluster.BaseURL, "http://"+s.Listen.Public)
 	if len(s.Cluster.OutputURL) == 0 {
 		s.Cluster.OutputURL = []string{"http://" + s.Listen.Output}
 	}
@@ -207,7 +228,7 @@ func (s *Settings) validate() error {
 		{"workload.driver", s.Workload.Driver, "nomad local"},
 		{"cluster.driver", s.Cluster.Driver, "nomad local"},
 	} {
-		if !slices.Contains(strings.Fields(choice.permitted), choice.value) {
+		if !strings.HasPrefix(choice.value, unset) && !slices.Contains(strings.Fields(choice.permitted), choice.value) {
 			return fmt.Errorf("%s is %q; permitted are: %s", choice.name, choice.value, strings.ReplaceAll(choice.permitted, " ", ", "))
 		}
 	}

@@ -51,7 +51,9 @@ func (c *Client) FollowJob(ctx context.Context, id string, handle func(Event) er
 type stream struct {
 	handle func(Event) error
 	lastID string
-	got    map[place]int64 // bytes of each step handed over
+	got    map[place]int64   // bytes of each step handed over
+	steps  map[place]string  // the last status of each step handed over
+	last   map[string]string // the last data of each other thing handed over
 	ended  bool
 }
 
@@ -64,7 +66,7 @@ type place struct {
 type errHandler struct{ error }
 
 func (c *Client) follow(ctx context.Context, path string, handle func(Event) error) error {
-	s := &stream{handle: handle, got: map[place]int64{}}
+	s := &stream{handle: handle, got: map[place]int64{}, steps: map[place]string{}, last: map[string]string{}}
 	pause, alive := time.Duration(0), time.Now()
 	for {
 		heard, err := c.connect(ctx, path, s)
@@ -172,13 +174,44 @@ func (s *stream) take(e sse.Event) error {
 	if err := json.Unmarshal(e.Data, into); err != nil {
 		return fmt.Errorf("reading an event: %w", err)
 	}
-	if event.Output != nil && !s.fresh(event.Output) {
+	if !s.news(event, e.Data) {
 		return nil
 	}
 	if err := s.handle(event); err != nil {
 		return errHandler{err}
 	}
 	return nil
+}
+
+// news tells whether an event says something that was not handed over yet: a
+// stream that is taken up again begins with how things are.
+func (s *stream) news(e Event, data []byte) bool {
+	key := ""
+	switch {
+	case e.Output != nil:
+		return s.fresh(e.Output)
+	case e.Step != nil:
+		at := place{e.Step.AttemptID, e.Step.Number}
+		before, known := s.steps[at]
+		if known && (e.Step.Status == "running" || before != "running") {
+			return false
+		}
+		s.steps[at] = e.Step.Status
+		return true
+	case e.Pipeline != nil:
+		key = e.Pipeline.ID
+	case e.Workflow != nil:
+		key = e.Workflow.ID
+	case e.Job != nil:
+		key = e.Job.ID
+	default:
+		return true
+	}
+	if s.last[key] == string(data) {
+		return false
+	}
+	s.last[key] = string(data)
+	return true
 }
 
 // fresh cuts off the bytes that were handed over already; false when none are

@@ -37,7 +37,7 @@ type Options struct {
 // Limits of what a config may expand to. A plan travels as one message to the
 // later stages and stays in their tables.
 const (
-	maxSteps     = 50_000    // of all jobs together
+	maxSteps     = 25_000    // of all jobs together
 	maxPlanBytes = 32 << 20  // of commands, environments and names
 	maxCallDepth = 50        // commands that call commands
 	maxErrors    = 100       // shown

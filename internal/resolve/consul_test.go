@@ -74,16 +74,18 @@ func TestConsulConformance(t *testing.T) {
 	})
 }
 
-// TestRealConsulConformance registers instances with a real agent.
+// TestRealConsulConformance registers instances with a real agent, under names
+// of their own for each part of the suite.
 func TestRealConsulConformance(t *testing.T) {
 	t.Parallel()
-	testx.Tool(t, "consul")
+	address := testx.Consul(t)
+	var suites atomic.Int64
 	resolvetest.Run(t, func(t *testing.T) resolvetest.Setup {
-		address := testx.Consul(t)
-		c := runConsul(t, address)
+		prefix := fmt.Sprintf("muster-%d-", suites.Add(1))
+		c := runConsulWith(t, resolve.ConsulConfig{Address: address, Prefix: prefix})
 		return resolvetest.Setup{Catalog: c, Start: func(service string, handler http.Handler) func() {
 			at, stop := instance(t, handler)
-			register(t, address, "muster-"+service, at)
+			register(t, address, prefix+service, at)
 			return func() {
 				stop()
 				agent(t, address, "deregister/"+at, nil)

@@ -35,22 +35,21 @@ type batch[T Row] struct {
 
 // claimDue leases up to Batch rows that are due.
 func (l *Loop[T]) claimDue(ctx context.Context) (batch[T], error) {
-	return l.claim(ctx, "SELECT id FROM ?0 WHERE due_at <= ?3 AND "+whereDue+" ORDER BY due_at LIMIT ?4",
-		"", l.cfg.Batch)
+	return l.claim(ctx, batch[T]{}, "due_at <= ? AND "+whereDue+" ORDER BY due_at", l.cfg.Batch)
 }
 
 // claimExpired takes over one row whose lease has ended, and counts it as a
 // try: where processes die on a row it must not come back for ever. One at a
 // time, so that such a row takes no others along.
 func (l *Loop[T]) claimExpired(ctx context.Context) (batch[T], error) {
-	b, err := l.claim(ctx, "SELECT id FROM ?0 WHERE lease_until <= ?3 AND "+whereLeased+" ORDER BY lease_until LIMIT ?4",
-		", tries = tries + 1", 1)
-	b.takenOver = true
-	return b, err
+	return l.claim(ctx, batch[T]{takenOver: true}, "lease_until <= ? AND "+whereLeased+" ORDER BY lease_until", 1)
 }
 
-func (l *Loop[T]) claim(ctx context.Context, pick, set string, limit int) (batch[T], error) {
-	b := batch[T]{owner: fmt.Sprintf("%s/%d", l.id, l.claims.Add(1)), began: time.Now()}
+const claimQuery = "UPDATE ?0 SET lease_until = ?1, lease_owner = ?2, tries = tries + ?3 WHERE id IN (?4) RETURNING *"
+
+func (l *Loop[T]) claim(ctx context.Context, b batch[T], which string, limit int) (batch[T], error) {
+	b.owner = fmt.Sprintf("%s/%d", l.id, l.claims.Add(1))
+	b.began = time.Now()
 	// Not ended by ctx at once: the rows might be leased all the same, and nobody
 	// would know. A claim that takes longer than the lease is worth nothing.
 	ctx, end := linger(ctx, lastWords)
@@ -58,17 +57,26 @@ func (l *Loop[T]) claim(ctx context.Context, pick, set string, limit int) (batch
 	ctx, cancel := context.WithTimeout(ctx, l.cfg.Lease)
 	defer cancel()
 	now := l.cfg.Clock()
-	query := "UPDATE ?0 SET lease_until = ?1, lease_owner = ?2" + set + " WHERE id IN (" + pick + ") RETURNING *"
+	table, until := bun.Ident(l.cfg.Table), store.At(now.Add(l.cfg.Lease))
+	pick := "SELECT id FROM ? WHERE " + which + " LIMIT ?"
 	if l.cfg.DB.Driver() == store.Postgres {
-		// In a CTE of its own the picking happens once; inside IN the planner may
-		// run it per row, and lock more than it returns.
-		query = "WITH picked AS MATERIALIZED (" + pick + " FOR UPDATE SKIP LOCKED) " +
-			"UPDATE ?0 SET lease_until = ?1, lease_owner = ?2" + set + " WHERE id IN (SELECT id FROM picked) RETURNING *"
+		pick += " FOR UPDATE SKIP LOCKED"
 	}
-	err := l.cfg.DB.NewRaw(query, bun.Ident(l.cfg.Table), store.At(now.Add(l.cfg.Lease)), b.owner, store.At(now), limit).
-		Scan(ctx, &b.rows)
+	tried := 0
+	if b.takenOver {
+		tried = 1
+	}
+	err := l.cfg.DB.Tx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		b.rows = nil
+		var ids []string
+		err := tx.NewRaw(pick, table, store.At(now), limit).Scan(ctx, &ids)
+		if err != nil || len(ids) == 0 {
+			return err
+		}
+		return tx.NewRaw(claimQuery, table, until, b.owner, tried, bun.In(ids)).Scan(ctx, &b.rows)
+	})
 	if err != nil {
-		return b, fmt.Errorf("claiming rows of %s: %w", l.cfg.Table, err)
+		return batch[T]{}, fmt.Errorf("claiming rows of %s: %w", l.cfg.Table, err)
 	}
 	slices.SortFunc(b.rows, func(x, y T) int {
 		return cmp.Or(x.WorkItem().DueAt.Time().Compare(y.WorkItem().DueAt.Time()), cmp.Compare(x.WorkItem().ID, y.WorkItem().ID))
@@ -76,22 +84,26 @@ func (l *Loop[T]) claim(ctx context.Context, pick, set string, limit int) (batch
 	return b, nil
 }
 
-// lockRows locks what a batch holds, always in the same order, or loops and
-// MarkDue deadlock.
-const lockRows = "SELECT id FROM ?0 WHERE id IN (?2) AND lease_owner = ?3 ORDER BY id FOR UPDATE"
-
 // renew prolongs the leases of a batch and returns how many it still holds.
-func (l *Loop[T]) renew(ctx context.Context, b batch[T]) (int, error) {
-	query := "UPDATE ?0 SET lease_until = ?1 WHERE id IN (?2) AND lease_owner = ?3"
-	if l.cfg.DB.Driver() == store.Postgres {
-		query = "WITH locked AS MATERIALIZED (" + lockRows + ") UPDATE ?0 SET lease_until = ?1 WHERE id IN (SELECT id FROM locked)"
-	}
-	res, err := l.cfg.DB.NewRaw(query, bun.Ident(l.cfg.Table), store.At(l.cfg.Clock().Add(l.cfg.Lease)), bun.In(b.ids()), b.owner).Exec(ctx)
+func (l *Loop[T]) renew(ctx context.Context, b batch[T]) (held int, err error) {
+	const query = "UPDATE ?0 SET lease_until = ?1 WHERE id IN (?2) AND lease_owner = ?3"
+	err = l.cfg.DB.Tx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		if err := lockRows(ctx, tx, l.cfg.Table, b.ids()); err != nil {
+			return err
+		}
+		until := store.At(l.cfg.Clock().Add(l.cfg.Lease))
+		res, err := tx.NewRaw(query, bun.Ident(l.cfg.Table), until, bun.In(b.ids()), b.owner).Exec(ctx)
+		if err != nil {
+			return err
+		}
+		n, err := res.RowsAffected()
+		held = int(n)
+		return err
+	})
 	if err != nil {
 		return 0, fmt.Errorf("renewing leases of %s: %w", l.cfg.Table, err)
 	}
-	n, err := res.RowsAffected()
-	return int(n), err
+	return held, nil
 }
 
 func (b batch[T]) ids() []string {

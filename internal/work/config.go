@@ -38,7 +38,7 @@ type Config[T any] struct {
 	Batch int
 	// Workers is how many batches are handled side by side. Default: 1.
 	Workers int
-	// Lease is how long a row stays with a process that has died. Default: 1m.
+	// Lease is how long a row stays with a process that has died. Default: 10s.
 	Lease time.Duration
 	// Poll is how long a lost hint can delay a row. Default: 5s.
 	Poll time.Duration
@@ -71,7 +71,7 @@ func (c Config[T]) withDefaults() Config[T] {
 	}
 	setDefault(&c.Batch, 64)
 	setDefault(&c.Workers, 1)
-	setDefault(&c.Lease, time.Minute)
+	setDefault(&c.Lease, 10*time.Second)
 	setDefault(&c.Poll, 5*time.Second)
 	setDefault(&c.MaxTries, 20)
 	setDefault(&c.Grace, time.Second)

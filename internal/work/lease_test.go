@@ -86,8 +86,9 @@ func TestRowThatKillsIsSetAside(t *testing.T) {
 // until asks for a row until ok, since another goroutine is writing it.
 func (b *bench) until(id string, ok func(*work.Item) bool) *work.Item {
 	b.t.Helper()
-	deadline := time.Now().Add(patient)
-	for time.Now().Before(deadline) {
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(patient); time.Now().Before(deadline); <-tick.C {
 		if r := b.row(id); r != nil && ok(&r.Item) {
 			return &r.Item
 		}
@@ -100,6 +101,8 @@ func TestLongHandlingKeepsItsLease(t *testing.T) {
 	t.Parallel()
 	each(t, func(b *bench) {
 		b.add("a")
+		// Long enough that a busy machine renews in time.
+		const lease = 1500 * time.Millisecond
 		began, finish := make(chan store.Time, 1), make(chan struct{})
 		cfg := b.config(func(ctx context.Context, rows []*chore) []work.Result {
 			began <- rows[0].LeaseUntil
@@ -110,7 +113,7 @@ func TestLongHandlingKeepsItsLease(t *testing.T) {
 			}
 			return results(rows, work.Done())
 		})
-		cfg.Clock, cfg.Lease = nil, 400*time.Millisecond
+		cfg.Clock, cfg.Lease = nil, lease
 		b.run(cfg)
 		first := recv(b.t, began, "the handler")
 		rival := cfg
@@ -120,10 +123,10 @@ func TestLongHandlingKeepsItsLease(t *testing.T) {
 			return results(rows, work.Done())
 		}
 		b.run(rival)
-		// Three renewals, the last one past two whole leases.
+		// Three renewals, the last of them when the first lease would have ended.
 		b.until("a", func(i *work.Item) bool {
 			b.hints.Notify(topic)
-			return i.LeaseUntil.Time().Sub(first.Time()) > 800*time.Millisecond
+			return i.LeaseUntil.Time().Sub(first.Time()) > lease
 		})
 		close(finish)
 		b.until("a", func(i *work.Item) bool { return i.DueAt.IsZero() })

@@ -90,7 +90,7 @@ func normal(r Result, ended bool) Result {
 // transaction, and returns of how many rows the lease was lost.
 func (l *Loop[T]) record(ctx context.Context, b batch[T], outcomes []outcome) (lost int, err error) {
 	err = l.cfg.DB.Tx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		if err := l.lock(ctx, tx, b); err != nil {
+		if err := lockRows(ctx, tx, l.cfg.Table, b.ids()); err != nil {
 			return fmt.Errorf("locking: %w", err)
 		}
 		removed, err := l.remove(ctx, tx, b.owner, outcomes)
@@ -114,16 +114,6 @@ func (l *Loop[T]) record(ctx context.Context, b batch[T], outcomes []outcome) (l
 		return 0, fmt.Errorf("recording results in %s: %w", l.cfg.Table, err)
 	}
 	return lost, nil
-}
-
-// lock is needed only where transactions run side by side, and by more than one
-// row.
-func (l *Loop[T]) lock(ctx context.Context, tx bun.Tx, b batch[T]) error {
-	if len(b.rows) == 1 || l.cfg.DB.Driver() != store.Postgres {
-		return nil
-	}
-	_, err := tx.NewRaw(lockRows, bun.Ident(l.cfg.Table), nil, bun.In(b.ids()), b.owner).Exec(ctx)
-	return err
 }
 
 func (l *Loop[T]) remove(ctx context.Context, tx bun.Tx, owner string, outcomes []outcome) (int, error) {

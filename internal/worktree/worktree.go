@@ -54,9 +54,6 @@ func (w *Worktree) remoteName(ctx context.Context) string {
 func (w *Worktree) Resolve(ctx context.Context, name string) (string, error) {
 	revision, err := git(ctx, w.Root, "rev-parse", "--verify", "--quiet", "--end-of-options", name+"^{commit}")
 	if err != nil {
-		if name == "HEAD" {
-			return "", errors.New("the repository has no commit yet; make one, since pipelines build commits")
-		}
 		return "", fmt.Errorf("the repository has no %s", name)
 	}
 	return revision, nil
@@ -74,11 +71,20 @@ func (w *Worktree) Pushed(ctx context.Context, revision string) bool {
 	return err == nil && text != ""
 }
 
+// Complete returns an error when the history is not all here, so that it cannot
+// be sent.
+func (w *Worktree) Complete(ctx context.Context) error {
+	if shallow, err := git(ctx, w.Root, "rev-parse", "--is-shallow-repository"); err == nil && shallow == "true" {
+		return errors.New("this is a shallow clone, whose history cannot be sent; run `git fetch --unshallow`, or let the server clone with --remote")
+	}
+	return nil
+}
+
 // Bundle writes the whole history of a ref ("HEAD", "refs/heads/x",
 // "refs/tags/y") as a git bundle, HEAD with it.
 func (w *Worktree) Bundle(ctx context.Context, ref string, out io.Writer) error {
-	if shallow, err := git(ctx, w.Root, "rev-parse", "--is-shallow-repository"); err == nil && shallow == "true" {
-		return errors.New("this is a shallow clone, whose history cannot be sent; run `git fetch --unshallow`, or let the server clone with --remote")
+	if err := w.Complete(ctx); err != nil {
+		return err
 	}
 	args := []string{"bundle", "create", "--quiet", "-", ref}
 	if ref != "HEAD" {

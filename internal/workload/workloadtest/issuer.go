@@ -59,13 +59,20 @@ type issuerKey struct {
 	private *rsa.PrivateKey
 }
 
+// firstKey is shared by all issuers, as making an RSA key takes long.
+var firstKey = sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) })
+
 // NewIssuer starts an issuer with one key.
 func NewIssuer(t testing.TB) *Issuer {
 	t.Helper()
 	i := &Issuer{t: t}
 	i.server = httptest.NewServer(i)
 	t.Cleanup(i.server.Close)
-	i.Rotate()
+	private, err := firstKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	i.keys = []issuerKey{{"key-0", private}}
 	return i
 }
 

@@ -105,7 +105,9 @@ func TestRateLimit(t *testing.T) {
 			return now
 		}
 	})
-	status := func(token string) int { return send(t, s, http.MethodGet, "/api/v2/me", "", "Circle-Token", token).status }
+	status := func(token string) int {
+		return send(t, s, http.MethodGet, "/api/v2/me", "", "Circle-Token", token).status
+	}
 	allowed := 0
 	for range 20 {
 		if status(s.User) == http.StatusOK {

@@ -69,7 +69,7 @@ func (s *Service) stream(c *gin.Context, serve func(ctx context.Context, open fu
 // untilRevoked ends ctx when the token of the request is not valid any more.
 // That identity cannot be asked is no reason.
 func (s *Service) untilRevoked(ctx context.Context, cancel context.CancelFunc, c *gin.Context) {
-	ticker := time.NewTicker(recheck)
+	ticker := time.NewTicker(s.recheck)
 	defer ticker.Stop()
 	value := tokenOf(c.Request)
 	for {

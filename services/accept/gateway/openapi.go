@@ -22,19 +22,19 @@ var pathParameter = regexp.MustCompile(`:([a-z]+)`)
 
 // describe makes the OpenAPI 3.0 document of a table of routes. Paths are under
 // /api/v2 where they can be, as in CircleCI's document: its command line looks
-// for paths["/context"] there to learn what a server can do. Other paths carry
-// a server of their own.
+// for paths["/context"] there to learn what a server can do. Other paths are
+// whole and carry a server of their own, since two of them may end alike.
 func describe(table []endpoint, url string) ([]byte, error) {
 	schemas := schemaSet{}
 	paths := object{}
 	for _, e := range table {
-		base, rest := splitBase(e.path)
+		rest, isV2 := strings.CutPrefix(e.path, v2)
 		path := pathParameter.ReplaceAllString(rest, "{$1}")
 		item, ok := paths[path].(object)
 		if !ok {
 			item = object{}
-			if base != v2 {
-				item["servers"] = []object{{"url": url + base}}
+			if !isV2 {
+				item["servers"] = []object{{"url": url}}
 			}
 			paths[path] = item
 		}
@@ -59,16 +59,6 @@ func describe(table []endpoint, url string) ([]byte, error) {
 		return nil, fmt.Errorf("describing the API: %w", err)
 	}
 	return data, nil
-}
-
-// splitBase cuts the part of a path that is a server's.
-func splitBase(path string) (base, rest string) {
-	for _, base := range []string{v2, v11, own} {
-		if rest, ok := strings.CutPrefix(path, base); ok {
-			return base, rest
-		}
-	}
-	return "", path
 }
 
 func securitySchemes() object {

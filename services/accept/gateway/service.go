@@ -6,6 +6,7 @@ import (
 	"context"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/prometheus/client_golang/prometheus"
@@ -51,6 +52,7 @@ type Service struct {
 	hub      *follow.Hub
 	limits   *limits
 	streams  *streamCount
+	recheck  time.Duration
 	metrics  *metrics
 	openAPI  []byte
 	endpoint []endpoint
@@ -73,6 +75,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		hub:     follow.NewHub(sources, deps.Clock, deps.Logger),
 		limits:  newLimits(cfg.RequestsPerSecond, cfg.Burst, deps.Clock),
 		streams: newStreamCount(cfg.MaxStreams),
+		recheck: recheck,
 		metrics: newMetrics(deps.Metrics),
 	}
 	s.endpoint = s.endpoints()

@@ -92,7 +92,7 @@ func (s *Service) hopeless(ctx context.Context, p *pipeline, err error) bool {
 func (s *Service) prepare(ctx context.Context, p *pipeline) (outcome, error) {
 	var c config
 	if err := s.db.NewSelect().Model(&c).Where("pipeline_id = ?", p.ID).Scan(ctx); err != nil {
-		return outcome{}, fmt.Errorf("reading the config that was given: %w", err)
+		return outcome{}, readFailure("reading the config that was given", err)
 	}
 	o := outcome{source: p.Source.V, config: c.Given}
 	if err := s.fetch(ctx, &o); err != nil || len(o.errors) > 0 {

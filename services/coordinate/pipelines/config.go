@@ -24,7 +24,7 @@ type Config struct {
 	MaxTries int `hcl:"max_tries,optional"`
 	// Poll is how long work may lie when a hint was lost. Default "5s".
 	Poll time.Duration `hcl:"poll,optional"`
-	// Lease is how long a claimed row belongs to one process. Default "1m".
+	// Lease is how long a claimed row belongs to one process. Default "10s".
 	Lease time.Duration `hcl:"lease,optional"`
 }
 
@@ -32,7 +32,7 @@ type Config struct {
 func Default() Config {
 	return Config{
 		Compilers: 4, MaxConfig: 4 << 20, MaxParameters: 256 << 10, MaxTries: 8,
-		Poll: 5 * time.Second, Lease: time.Minute,
+		Poll: 5 * time.Second, Lease: 10 * time.Second,
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"fmt"
 
 	"github.com/uptrace/bun"
 
@@ -54,7 +53,7 @@ func (s *Service) PipelineConfig(ctx context.Context, id core.PipelineID) (core.
 		return core.PipelineConfig{}, unknownPipeline(id)
 	}
 	if err != nil {
-		return core.PipelineConfig{}, fmt.Errorf("reading the configs: %w", err)
+		return core.PipelineConfig{}, readFailure("reading the configs", err)
 	}
 	if c.Source == "" {
 		c.Source = c.Given
@@ -120,7 +119,7 @@ func (s *Service) ListPipelines(ctx context.Context, f core.PipelineFilter) (cor
 		}
 	}
 	if err := q.Scan(ctx); err != nil {
-		return core.PipelineList{}, fmt.Errorf("listing pipelines: %w", err)
+		return core.PipelineList{}, readFailure("listing pipelines", err)
 	}
 	return page(rows, limit, f.Project != ""), nil
 }

@@ -87,6 +87,15 @@ func unknownPipeline(id core.PipelineID) error {
 	return core.Errorf(core.CodeNotFound, "there is no pipeline %s", id)
 }
 
+// readFailure wraps the error of a read, and says so when it is the database
+// that is away: callers try that again.
+func readFailure(doing string, err error) error {
+	if store.IsUnavailable(err) {
+		return &core.Error{Code: core.CodeUnavailable, Message: doing + ": the database cannot be reached just now", Err: err}
+	}
+	return fmt.Errorf("%s: %w", doing, err)
+}
+
 // find returns the one row that narrow selects, nil when there is none.
 func find(ctx context.Context, db bun.IDB, narrow func(*bun.SelectQuery) *bun.SelectQuery) (*pipeline, error) {
 	p := new(pipeline)
@@ -95,7 +104,7 @@ func find(ctx context.Context, db bun.IDB, narrow func(*bun.SelectQuery) *bun.Se
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("reading the pipeline: %w", err)
+		return nil, readFailure("reading the pipeline", err)
 	}
 	return p, nil
 }

@@ -53,7 +53,7 @@ func (s *Service) deliver(ctx context.Context, id core.PipelineID) error {
 	}
 	var c config
 	if err := s.db.NewSelect().Model(&c).Column("workflows").Where("pipeline_id = ?", id).Scan(ctx); err != nil {
-		return fmt.Errorf("reading the plan: %w", err)
+		return readFailure("reading the plan", err)
 	}
 	refusal := s.workflows.CreateWorkflows(ctx, newWorkflows(p, c.Workflows.V))
 	if refusal != nil && core.ErrorCode(refusal) != core.CodeInvalid {

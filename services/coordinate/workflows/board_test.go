@@ -93,7 +93,7 @@ func checkShape(plan core.WorkflowPlan, jobs []core.Job, kept map[string]bool, g
 // database, against checkShape after every move.
 func TestBoardAlone(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(3000) {
+	for seed := range uint64(1500) {
 		if err := playAlone(rand.New(rand.NewPCG(seed, 1))); err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
 		}

@@ -24,7 +24,7 @@ type Config struct {
 	// Poll is how long work may lie when a hint was lost. Default "5s".
 	Poll time.Duration `hcl:"poll,optional"`
 	// Lease is how long a claimed hand-over belongs to one process. Default
-	// "1m".
+	// "10s".
 	Lease time.Duration `hcl:"lease,optional"`
 	// ReasonTimeout is how long a reader waits for the queue to say why tasks
 	// wait, before it gets an answer without. Default "300ms".
@@ -39,7 +39,7 @@ func Default() Config {
 		MaxParallelism:  1000,
 		HandoverBatch:   500,
 		Poll:            5 * time.Second,
-		Lease:           time.Minute,
+		Lease:           10 * time.Second,
 		ReasonTimeout:   300 * time.Millisecond,
 	}
 }

@@ -177,9 +177,6 @@ func (s *Service) create(ctx context.Context, do func(context.Context, bun.Tx, *
 	if err != nil {
 		return err
 	}
-	s.metrics.count(b)
-	if len(b.queued) > 0 {
-		s.hints.Notify(handoverTopic)
-	}
+	s.tell(b)
 	return nil
 }

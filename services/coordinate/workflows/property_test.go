@@ -19,13 +19,13 @@ import (
 // that its tasks made, and nothing was lost or done twice.
 func TestCrashes(t *testing.T) {
 	t.Parallel()
-	const first, last = 1, 40
+	const first, last = 1, 30
 	storetest.Each(t, "workflows", func(t *testing.T, open func() *store.DB) {
 		db := open()
 		killer := newKiller(db)
 		seeds := uint64(last)
 		if db.Driver() == store.Postgres {
-			seeds = 6
+			seeds = 4
 		}
 		for seed := uint64(first); seed <= seeds; seed++ {
 			w := newWorld(t, seed, db, killer)

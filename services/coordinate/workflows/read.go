@@ -11,7 +11,17 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/muster-ci/muster/core"
+	"github.com/muster-ci/muster/internal/store"
 )
+
+// readFailure wraps the error of a read, and says so when it is the database
+// that is away: callers try that again.
+func readFailure(doing string, err error) error {
+	if store.IsUnavailable(err) {
+		return &core.Error{Code: core.CodeUnavailable, Message: doing + ": the database cannot be reached just now", Err: err}
+	}
+	return fmt.Errorf("%s: %w", doing, err)
+}
 
 // Workflow implements core.Workflows.
 func (s *Service) Workflow(ctx context.Context, id core.WorkflowID) (core.Workflow, error) {
@@ -21,7 +31,7 @@ func (s *Service) Workflow(ctx context.Context, id core.WorkflowID) (core.Workfl
 		return core.Workflow{}, unknownWorkflow(id)
 	}
 	if err != nil {
-		return core.Workflow{}, fmt.Errorf("reading the workflow: %w", err)
+		return core.Workflow{}, readFailure("reading the workflow", err)
 	}
 	return w.noun(), nil
 }
@@ -32,7 +42,7 @@ func (s *Service) PipelineWorkflows(ctx context.Context, id core.PipelineID) ([]
 	var rows []*workflow
 	err := s.db.NewSelect().Model(&rows).Where("pipeline_id = ?", id).Order("created_at DESC", "position", "id").Scan(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("reading the pipeline's workflows: %w", err)
+		return nil, readFailure("reading the pipeline's workflows", err)
 	}
 	out := make([]core.Workflow, len(rows))
 	for i, w := range rows {
@@ -45,7 +55,7 @@ func (s *Service) PipelineWorkflows(ctx context.Context, id core.PipelineID) ([]
 func (s *Service) WorkflowJobs(ctx context.Context, id core.WorkflowID) ([]core.Job, error) {
 	var rows []*job
 	if err := s.db.NewSelect().Model(&rows).Where("workflow_id = ?", id).Order("idx").Scan(ctx); err != nil {
-		return nil, fmt.Errorf("reading jobs: %w", err)
+		return nil, readFailure("reading jobs", err)
 	}
 	if len(rows) == 0 {
 		// Tells a workflow without jobs from none.
@@ -57,7 +67,7 @@ func (s *Service) WorkflowJobs(ctx context.Context, id core.WorkflowID) ([]core.
 	err := s.db.NewSelect().Model(&plans).Column("job_id", "requires").
 		Where("job_id IN (?)", s.db.NewSelect().Model((*job)(nil)).Column("id").Where("workflow_id = ?", id)).Scan(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("reading requirements: %w", err)
+		return nil, readFailure("reading requirements", err)
 	}
 	requires := make(map[core.JobID][]link, len(plans))
 	for _, p := range plans {
@@ -108,7 +118,7 @@ func (s *Service) oneJob(ctx context.Context, narrow func(*bun.SelectQuery) *bun
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("reading the job: %w", err)
+		return nil, readFailure("reading the job", err)
 	}
 	required, links, err := s.required(ctx, &j)
 	if err != nil {
@@ -116,7 +126,7 @@ func (s *Service) oneJob(ctx context.Context, narrow func(*bun.SelectQuery) *bun
 	}
 	var tasks []*task
 	if err := s.db.NewSelect().Model(&tasks).Where("job_id = ?", j.Origin).Order("idx").Scan(ctx); err != nil {
-		return nil, fmt.Errorf("reading tasks: %w", err)
+		return nil, readFailure("reading tasks", err)
 	}
 	out := j.noun()
 	describe(&out, &j, links, func(place int) *job { return required[place] })
@@ -131,7 +141,7 @@ func (s *Service) oneJob(ctx context.Context, narrow func(*bun.SelectQuery) *bun
 func (s *Service) required(ctx context.Context, j *job) (map[int]*job, []link, error) {
 	var plan jobPlan
 	if err := s.db.NewSelect().Model(&plan).Column("requires").Where("job_id = ?", j.ID).Scan(ctx); err != nil {
-		return nil, nil, fmt.Errorf("reading requirements: %w", err)
+		return nil, nil, readFailure("reading requirements", err)
 	}
 	ids := make([]core.JobID, len(plan.Requires.V))
 	for i, l := range plan.Requires.V {

@@ -52,11 +52,22 @@ func (s *Service) change(ctx context.Context, do func(context.Context, bun.Tx, *
 	if err != nil {
 		return err
 	}
+	s.tell(b)
+	return nil
+}
+
+// tell counts and logs what a committed board has moved, and wakes the loop
+// that hands it on.
+func (s *Service) tell(b *board) {
 	s.metrics.count(b)
+	for _, w := range b.workflows {
+		if w.StoppedAt == b.now {
+			s.logger.Info("workflow ended", "workflow_id", w.ID, "pipeline_id", w.Pipeline, "status", w.Status)
+		}
+	}
 	if len(b.queued)+len(b.stops) > 0 {
 		s.hints.Notify(handoverTopic)
 	}
-	return nil
 }
 
 func (s *Service) takeReports(ctx context.Context, tx bun.Tx, b *board, reports []core.TaskReport) error {
@@ -76,10 +87,14 @@ func (s *Service) takeReports(ctx context.Context, tx bun.Tx, b *board, reports 
 	if err := tx.NewSelect().Model(&tasks).Where("id IN (?)", bun.In(ids)).Where("stopped_at IS NULL").Scan(ctx); err != nil {
 		return fmt.Errorf("reading tasks: %w", err)
 	}
-	jobs := make([]core.JobID, len(tasks))
-	for i, t := range tasks {
-		b.tasks[t.ID] = t
-		jobs[i] = t.Job
+	var jobs []core.JobID
+	for _, t := range tasks {
+		// One whose workflow is not held was not there a statement ago; nobody can
+		// have been told of it, so whatever the report is, it is not of its run.
+		if b.workflows[t.Workflow] != nil {
+			b.tasks[t.ID] = t
+			jobs = append(jobs, t.Job)
+		}
 	}
 	if err := loadJobs(ctx, tx, b, jobs); err != nil {
 		return err

@@ -84,6 +84,9 @@ func (s *Service) Run(ctx context.Context) error {
 		return fmt.Errorf("opening migrations: %w", err)
 	}
 	if err := s.db.Migrate(ctx, files); err != nil {
+		if ctx.Err() != nil {
+			return nil // asked to stop before it began
+		}
 		return fmt.Errorf("migrating: %w", err)
 	}
 	s.migrated.Store(true)

@@ -4,7 +4,6 @@ package workflows
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 
@@ -26,7 +25,7 @@ func (s *Service) TaskSpecs(ctx context.Context, ids []core.TaskID) ([]core.Task
 	}
 	t, err := s.readSpecs(ctx, ids)
 	if err != nil {
-		return nil, fmt.Errorf("reading task specs: %w", err)
+		return nil, readFailure("reading task specs", err)
 	}
 	out := make([]core.TaskSpec, len(ids))
 	for i, id := range ids {

@@ -94,7 +94,7 @@ func (c *change) bind(a *attempt, claim core.Claim, known string) error {
 	}
 	a.Nonce, a.ClaimedAt = claim.Nonce, store.At(c.now)
 	a.Waits = ""
-	c.look(a) // the time limit runs from here
+	c.lookAt(a, c.now.Add(c.cfg.TimeLimit+limitSlack))
 	return nil
 }
 

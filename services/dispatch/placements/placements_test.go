@@ -161,30 +161,32 @@ func (f *site) row(t testing.TB, id core.AttemptID) *attempt {
 	return a
 }
 
-func TestStop(t *testing.T) {
+func (f *site) halt(t *testing.T, id core.AttemptID) {
+	t.Helper()
+	for range 2 {
+		if err := f.StopAttempts(t.Context(), []core.AttemptID{id}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func (f *site) canceled(t *testing.T, id core.AttemptID) {
+	t.Helper()
+	if got := f.final(t, id); got.Status != core.JobCanceled || got.Retryable {
+		t.Errorf("ended as %+v, want canceled", got)
+	}
+	f.cleared(t, id)
+}
+
+func TestStopWithoutAgent(t *testing.T) {
 	t.Parallel()
 	f := fakes().start(t, quick(), storetest.Open(t, "placements"))
-	stop := func(t *testing.T, id core.AttemptID) {
-		t.Helper()
-		for range 2 {
-			if err := f.StopAttempts(t.Context(), []core.AttemptID{id}); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	canceled := func(t *testing.T, id core.AttemptID) {
-		t.Helper()
-		if got := f.final(t, id); got.Status != core.JobCanceled || got.Retryable {
-			t.Errorf("ended as %+v, want canceled", got)
-		}
-		f.cleared(t, id)
-	}
 	t.Run("before Place", func(t *testing.T) {
 		t.Parallel()
 		id := core.NewAttemptID()
-		stop(t, id)
+		f.halt(t, id)
 		f.place(t, id)
-		canceled(t, id)
+		f.canceled(t, id)
 		if n := f.cluster.Submitted(id); n != 0 {
 			t.Errorf("submitted %d times, want never", n)
 		}
@@ -192,38 +194,43 @@ func TestStop(t *testing.T) {
 	t.Run("while it waits", func(t *testing.T) {
 		t.Parallel()
 		id := f.placed(t)
-		stop(t, id)
-		canceled(t, id)
+		f.halt(t, id)
+		f.canceled(t, id)
 	})
-	t.Run("a deaf agent", func(t *testing.T) {
+}
+
+func TestStopWithAgent(t *testing.T) {
+	t.Parallel()
+	f := fakes().start(t, quick(), storetest.Open(t, "placements"))
+	t.Run("deaf", func(t *testing.T) {
 		t.Parallel()
 		id := f.placed(t)
 		f.claim(t, id)
-		stop(t, id)
+		f.halt(t, id)
 		f.until(t, "the agent to be asked", func() bool {
 			f.peers.mu.Lock()
 			defer f.peers.mu.Unlock()
 			return f.peers.stops[id]
 		})
-		canceled(t, id)
+		f.canceled(t, id)
 	})
-	t.Run("an agent that has just finished", func(t *testing.T) {
+	t.Run("just finished", func(t *testing.T) {
 		t.Parallel()
 		id := f.placed(t)
 		f.claim(t, id)
 		f.report(t, id, core.JobSuccess)
-		stop(t, id)
+		f.halt(t, id)
 		if got := f.final(t, id); got.Status != core.JobSuccess {
 			t.Errorf("ended as %+v, want success", got)
 		}
 	})
-	t.Run("an agent that goes without a word", func(t *testing.T) {
+	t.Run("gone without a word", func(t *testing.T) {
 		t.Parallel()
 		id := f.placed(t)
 		f.claim(t, id)
-		stop(t, id)
+		f.halt(t, id)
 		f.cluster.End(id, cluster.Lost, "power")
-		canceled(t, id)
+		f.canceled(t, id)
 	})
 }
 
@@ -274,6 +281,23 @@ func TestOrphansAndLosses(t *testing.T) {
 	}
 	if f.cluster.Stopped(young) != 0 {
 		t.Error("a young run without a row was stopped, want it left alone")
+	}
+}
+
+// TestLateSubmission has a run appear after its attempt was ended and removed,
+// as when the process that submitted it had been held up.
+func TestLateSubmission(t *testing.T) {
+	t.Parallel()
+	for _, state := range []cluster.State{cluster.Running, cluster.Ended} {
+		f := fakes().start(t, quick(), storetest.Open(t, "placements"))
+		id := f.placed(t)
+		if err := f.StopAttempts(t.Context(), []core.AttemptID{id}); err != nil {
+			t.Fatal(err)
+		}
+		f.final(t, id)
+		f.cleared(t, id)
+		f.cluster.Set(id, true, func(a *cluster.Allocation) { a.State = state })
+		f.cleared(t, id)
 	}
 }
 

@@ -89,9 +89,8 @@ func New(cfg Config, deps Deps) (*Service, error) {
 func (s *Service) makeLoops() error {
 	attempts, err := work.New(work.Config[*attempt]{
 		Name: "placements_attempts", Table: "attempts", Topic: topicAttempts, Handle: s.handle,
-		// A lease outlives the slowest call to the cluster.
-		Lease: callTimeout + time.Minute, Workers: 2,
-		DB: s.deps.DB, Hints: s.deps.Hints, Clock: s.deps.Clock, Logger: s.deps.Logger, Metrics: s.deps.Metrics,
+		Workers: 2,
+		DB:      s.deps.DB, Hints: s.deps.Hints, Clock: s.deps.Clock, Logger: s.deps.Logger, Metrics: s.deps.Metrics,
 	})
 	if err != nil {
 		return err
@@ -175,12 +174,23 @@ func (s *Service) forgetOnce(ctx context.Context) error {
 		var ids []string
 		err := s.deps.DB.NewSelect().Model((*attempt)(nil)).Column("id").
 			Where("ended_at IS NOT NULL").Where("ended_at < ?", before).Where("purged").Limit(batch.Size).Scan(ctx, &ids)
-		if err != nil || len(ids) == 0 {
+		if err != nil {
 			return err
+		}
+		if len(ids) == 0 {
+			return s.dropSpecs(ctx)
 		}
 		if _, err := s.deps.DB.NewDelete().Model((*attempt)(nil)).Where("id IN (?)", bun.In(ids)).Exec(ctx); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// dropSpecs removes specs that were stored for attempts that had just ended:
+// by a process that was held up between looking and storing.
+func (s *Service) dropSpecs(ctx context.Context) error {
+	_, err := s.deps.DB.NewDelete().Model((*spec)(nil)).
+		Where("id NOT IN (SELECT id FROM attempts WHERE state <> 'ended')").Exec(ctx)
+	return err
 }

@@ -52,10 +52,11 @@ type message struct {
 // change is one transaction over some attempts: their rows, locked, and what
 // is to be sent because of it.
 type change struct {
+	cfg     Config
 	now     time.Time
 	rows    map[core.AttemptID]*attempt
 	changed map[core.AttemptID]bool
-	due     map[core.AttemptID]bool
+	due     map[core.AttemptID]time.Time // when the loop is to look
 	reports []*report
 	notes   []*note
 	done    []string // attempts that ended: their specs go
@@ -71,7 +72,7 @@ func (s *Service) update(ctx context.Context, ids []core.AttemptID, f func(ctx c
 		if err != nil {
 			return err
 		}
-		c = &change{now: s.deps.Clock(), rows: rows, changed: map[core.AttemptID]bool{}, due: map[core.AttemptID]bool{}}
+		c = &change{cfg: s.cfg, now: s.deps.Clock(), rows: rows, changed: map[core.AttemptID]bool{}, due: map[core.AttemptID]time.Time{}}
 		if err := f(ctx, tx, c); err != nil {
 			return err
 		}
@@ -110,9 +111,14 @@ func (s *Service) lock(ctx context.Context, tx bun.Tx, ids []core.AttemptID) (ma
 // touch notes that a row has changed; look makes the loop look at it too.
 func (c *change) touch(a *attempt) { c.changed[a.id()] = true }
 
-func (c *change) look(a *attempt) {
+func (c *change) look(a *attempt) { c.lookAt(a, c.now) }
+
+// lookAt has the loop look at a row later: nothing is to be done before.
+func (c *change) lookAt(a *attempt, at time.Time) {
 	c.touch(a)
-	c.due[a.id()] = true
+	if before, ok := c.due[a.id()]; !ok || at.Before(before) {
+		c.due[a.id()] = at
+	}
 }
 
 // end makes an attempt final, unless it is.
@@ -157,12 +163,14 @@ func (c *change) save(ctx context.Context, tx bun.Tx) error {
 	if err := writeAttempts(ctx, tx, rows); err != nil {
 		return err
 	}
-	ids := make([]string, 0, len(c.due))
-	for id := range c.due {
-		ids = append(ids, string(id))
+	byTime := map[time.Time][]string{}
+	for id, at := range c.due {
+		byTime[at] = append(byTime[at], string(id))
 	}
-	if err := work.MarkDue(ctx, tx, "attempts", c.now, ids...); err != nil {
-		return err
+	for at, ids := range byTime {
+		if err := work.MarkDue(ctx, tx, "attempts", at, ids...); err != nil {
+			return err
+		}
 	}
 	if err := insert(ctx, tx, c.reports); err != nil {
 		return fmt.Errorf("storing reports: %w", err)

@@ -182,7 +182,7 @@ func (s *Service) fresh(ctx context.Context, news []cluster.Allocation) ([]clust
 	for i, n := range news {
 		ids[i] = n.Attempt
 	}
-	probe := &change{now: s.deps.Clock(), rows: map[core.AttemptID]*attempt{}}
+	probe := &change{cfg: s.cfg, now: s.deps.Clock(), rows: map[core.AttemptID]*attempt{}}
 	for part := range slices.Chunk(batch.Unique(ids), batch.Size) {
 		var rows []*attempt
 		if err := s.deps.DB.NewSelect().Model(&rows).Where("id IN (?)", bun.In(part)).Scan(ctx); err != nil {
@@ -198,7 +198,7 @@ func (s *Service) fresh(ctx context.Context, news []cluster.Allocation) ([]clust
 		if a == nil {
 			continue
 		}
-		probe.changed, probe.due = map[core.AttemptID]bool{}, map[core.AttemptID]bool{}
+		probe.changed, probe.due = map[core.AttemptID]bool{}, map[core.AttemptID]time.Time{}
 		copied := *a
 		if probe.learn(&copied, n); probe.changed[n.Attempt] {
 			fresh = append(fresh, n)
@@ -226,7 +226,7 @@ func (c *change) learn(a *attempt, n cluster.Allocation) {
 	case cluster.Running:
 		if a.StartedAt.IsZero() {
 			a.StartedAt, a.Waits = store.At(c.now), ""
-			c.look(a)
+			c.lookAt(a, c.now.Add(c.cfg.ClaimTimeout))
 		}
 	case cluster.Ended:
 		if a.GoneAt.IsZero() {
@@ -238,14 +238,14 @@ func (c *change) learn(a *attempt, n cluster.Allocation) {
 }
 
 // learnEnded hurries the removal of a run that has left by itself, and asks
-// for it again when the cluster still has what was removed: a submission that
-// was on its way then.
+// for it again when the cluster has it some time after it was removed: a
+// submission was on its way then. Sooner, it is only the news of the removal.
 func (c *change) learnEnded(a *attempt, n cluster.Allocation) {
 	if n.State == cluster.Ended && a.GoneAt.IsZero() && !a.Purged {
 		a.GoneAt = store.At(c.now)
 		c.look(a)
 	}
-	if a.Purged && n.State != cluster.Ended {
+	if a.Purged && c.now.Sub(a.EndedAt.Time()) > 2*c.cfg.StopGrace {
 		a.Purged = false
 		c.look(a)
 	}

@@ -130,21 +130,23 @@ func (s *Service) settle(ctx context.Context, rows []*attempt, steps []errStep) 
 				results[i] = work.Delete()
 				continue
 			}
-			results[i] = s.settleOne(c, a, steps[i])
+			results[i] = s.settleOne(c, a, old, steps[i])
 		}
 		return nil
 	})
 	return results, err
 }
 
-func (s *Service) settleOne(c *change, a *attempt, done errStep) work.Result {
+// settleOne notes what a step did; old is the row as it was when the step was
+// decided.
+func (s *Service) settleOne(c *change, a, old *attempt, done errStep) work.Result {
 	if done.err != nil {
 		if !s.giveUp(c, a, done) {
 			s.tellTrouble(c, a, done)
 			return work.Fail(done.err)
 		}
 	} else {
-		s.advance(c, a, done.step)
+		s.advance(c, a, old, done.step)
 	}
 	// The loop holds the row: it is told by the result when to look again, and
 	// marking it due would only make it look twice.
@@ -161,16 +163,21 @@ func (s *Service) settleOne(c *change, a *attempt, done errStep) work.Result {
 }
 
 // advance notes a step that was taken.
-func (s *Service) advance(c *change, a *attempt, done step) {
+func (s *Service) advance(c *change, a, old *attempt, done step) {
 	wants, _ := a.next(s.cfg, c.now)
 	switch {
 	case done == stepSubmit && a.State == stateNew:
 		a.State, a.SubmittedAt = stateSubmitted, store.At(c.now)
 		c.touch(a)
 	case done == stepEnd && wants == stepEnd:
-		s.endWithout(c, a)
-	case done == stepStop && (wants == stepStop || wants == stepEnd):
-		s.endWithout(c, a)
+		s.endWithout(c, a, s.ending(a))
+	case done == stepStop && (wants == stepStop || a.State == stateSubmitted && !a.GoneAt.IsZero()):
+		// That its run is gone was noticed meanwhile, and is our own doing.
+		e := s.ending(old)
+		if !a.StopAt.IsZero() {
+			e = ending{status: core.JobCanceled}
+		}
+		s.endWithout(c, a, e)
 		a.Purged = true
 	case (done == stepPurge || done == stepStop) && a.State == stateEnded:
 		a.Purged = true
@@ -179,8 +186,7 @@ func (s *Service) advance(c *change, a *attempt, done step) {
 }
 
 // endWithout ends an attempt without its agent's word.
-func (s *Service) endWithout(c *change, a *attempt) {
-	e := s.ending(a)
+func (s *Service) endWithout(c *change, a *attempt, e ending) {
 	s.metrics.failures.WithLabelValues(string(e.status), string(a.GoneKind)).Inc()
 	s.deps.Logger.Info("attempt ended without its agent", "attempt_id", a.ID, "task_id", a.Task, "status", e.status, "kind", a.GoneKind, "reason", e.reason)
 	c.end(a, e, c.now, false)

@@ -149,7 +149,7 @@ func TestSealerRunsByItself(t *testing.T) {
 // await hints at the sealer until the attempt is in a phase.
 func (a *agent) await(want phase) {
 	a.h.t.Helper()
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(time.Minute)
 	for a.row().Phase != want {
 		a.h.hints.Notify(sealTopic)
 		select {
@@ -221,7 +221,7 @@ func TestLargeLogOpensAtItsEnd(t *testing.T) {
 	if !bytes.Equal(got, data[len(data)-1000:]) {
 		t.Errorf("the end differs")
 	}
-	if took > time.Second {
+	if took > 5*time.Second {
 		t.Errorf("opening at the end took %s", took)
 	}
 	t.Logf("the last 1000 of %d bytes: %d of %d stored bytes read, %s", len(data), length, size, took)

@@ -25,6 +25,7 @@ type follower struct {
 	pipeline  core.PipelineState // as told
 	workflows map[core.WorkflowID]core.WorkflowStatus
 	jobs      map[core.JobID]*jobProgress
+	shown     map[core.JobID]bool // the jobs in the view
 	steps     map[stepKey]*stepProgress
 	chunks    chan chunk
 	open      int // steps being read
@@ -78,7 +79,7 @@ func (f *follower) run(ctx context.Context, readers *sync.WaitGroup) error {
 			if err != nil {
 				return err
 			}
-			f.view = view
+			f.look(view)
 		case c := <-f.chunks:
 			if err := f.take(c); err != nil {
 				return err
@@ -90,6 +91,14 @@ func (f *follower) run(ctx context.Context, readers *sync.WaitGroup) error {
 		if ended, err := f.tell(ctx, readers); ended || err != nil {
 			return err
 		}
+	}
+}
+
+// look takes a new view.
+func (f *follower) look(v *View) {
+	f.view, f.shown = v, make(map[core.JobID]bool, len(v.Jobs))
+	for _, job := range v.Jobs {
+		f.shown[job.ID] = true
 	}
 }
 
@@ -108,13 +117,9 @@ func (f *follower) tell(ctx context.Context, readers *sync.WaitGroup) (ended boo
 	if err := f.tellRunning(v); err != nil {
 		return false, err
 	}
-	open := map[core.WorkflowID]bool{}
-	for i := range v.Jobs {
-		done, err := f.tellJob(ctx, readers, &v.Jobs[i])
-		if err != nil {
-			return false, err
-		}
-		open[v.Jobs[i].Workflow] = open[v.Jobs[i].Workflow] || !done
+	open, err := f.tellJobs(ctx, readers, v)
+	if err != nil {
+		return false, err
 	}
 	all := v.Ended
 	for i := range v.Workflows {
@@ -130,6 +135,28 @@ func (f *follower) tell(ctx context.Context, readers *sync.WaitGroup) (ended boo
 		return false, nil
 	}
 	return true, f.sink.Send(Event{Cursor: f.cursor.String(), End: &EndEvent{Status: v.Status()}})
+}
+
+// tellJobs returns the workflows that have jobs which are not fully told. Each
+// job that comes to its end may be what an earlier one in the list waited for,
+// hence the repetition.
+func (f *follower) tellJobs(ctx context.Context, readers *sync.WaitGroup, v *View) (map[core.WorkflowID]bool, error) {
+	for {
+		open, progress := map[core.WorkflowID]bool{}, false
+		for i := range v.Jobs {
+			job := &v.Jobs[i]
+			before := f.jobs[job.ID] != nil && f.jobs[job.ID].done
+			done, err := f.tellJob(ctx, readers, job)
+			if err != nil {
+				return nil, err
+			}
+			progress = progress || done && !before
+			open[job.Workflow] = open[job.Workflow] || !done
+		}
+		if !progress {
+			return open, nil
+		}
+	}
 }
 
 // tellRunning tells of workflows that have not ended; final ones wait for their
@@ -171,6 +198,9 @@ func (f *follower) tellJob(ctx context.Context, readers *sync.WaitGroup, job *Jo
 	if p.done {
 		return true, nil
 	}
+	if job.Status != core.JobBlocked && !f.turn(job) {
+		return false, nil
+	}
 	seen := job.Number > 0 && f.cursor.jobs[job.Number]
 	if !job.Status.Ended() || len(job.Attempts) > 0 && p.status == "" && !seen {
 		if err := f.tellStatus(p, job); err != nil {
@@ -194,6 +224,17 @@ func (f *follower) tellJob(ctx context.Context, readers *sync.WaitGroup, job *Jo
 		}
 	}
 	return true, f.send(Event{Job: job, Cursor: f.cursor.String()})
+}
+
+// turn tells whether the jobs that this one required have been told: a reader
+// who comes late, or is slow, sees them in the order in which they ran.
+func (f *follower) turn(job *JobView) bool {
+	for _, id := range job.Dependencies {
+		if f.shown[id] && (f.jobs[id] == nil || !f.jobs[id].done) {
+			return false
+		}
+	}
+	return true
 }
 
 // tellStatus tells of a job that has not ended. One that has, but whose output

@@ -202,8 +202,9 @@ func (s *state) readSteps(ctx context.Context) error {
 	return nil
 }
 
-// readReasons asks why queued jobs wait. It is worth a second's delay and no
-// failure: the reasons only explain.
+// readReasons asks why queued jobs wait that have done so for a moment; every
+// job is queued for a blink. The reasons only explain, so that they cannot be
+// had is no failure.
 func (s *state) readReasons(ctx context.Context) {
 	if s.sources.Queue == nil || s.clock().Sub(s.reasoned) < reasonsEvery {
 		return
@@ -212,7 +213,8 @@ func (s *state) readReasons(ctx context.Context) {
 	var jobs []core.JobID
 	var tasks []core.TaskID
 	for job := range s.each {
-		if k := s.known(job.ID); job.Status == core.JobQueued && len(k.tasks) > 0 && len(tasks) < tasksPerCall {
+		waits := job.Status == core.JobQueued && (job.QueuedAt == nil || s.clock().Sub(*job.QueuedAt) > reasonsEvery)
+		if k := s.known(job.ID); waits && len(k.tasks) > 0 && len(tasks) < tasksPerCall {
 			jobs, tasks = append(jobs, job.ID), append(tasks, k.tasks[0].ID)
 		}
 	}

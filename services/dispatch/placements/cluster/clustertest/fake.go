@@ -101,9 +101,9 @@ func start(a *cluster.Allocation) {
 	a.ID, a.Node, a.State, a.Reason = "alloc-"+string(a.Attempt), "node1", cluster.Running, ""
 }
 
-// End has a run end.
+// End has a run end, if it is there.
 func (f *Fake) End(id core.AttemptID, kind cluster.Kind, reason string) {
-	f.Set(id, false, func(a *cluster.Allocation) { a.State, a.Kind, a.Reason = cluster.Ended, kind, reason })
+	f.SetExisting(id, false, func(a *cluster.Allocation) { a.State, a.Kind, a.Reason = cluster.Ended, kind, reason })
 }
 
 // Lose forgets a run without a word.

@@ -31,9 +31,10 @@ type Cluster struct {
 	ready chan struct{} // closed when the folders were read
 	wake  chan struct{} // capacity 1: there is something to look after
 
-	mu       sync.Mutex
-	runs     map[core.AttemptID]*run
-	watchers map[*watcher]bool
+	news cluster.News
+
+	mu   sync.Mutex
+	runs map[core.AttemptID]*run
 }
 
 // run is an attempt that is not purged.
@@ -58,7 +59,7 @@ func New(cfg Config, deps Deps) (*Cluster, error) {
 	}
 	return &Cluster{
 		cfg: cfg, deps: deps, node: node, ready: make(chan struct{}), wake: make(chan struct{}, 1),
-		runs: map[core.AttemptID]*run{}, watchers: map[*watcher]bool{},
+		runs: map[core.AttemptID]*run{},
 	}, nil
 }
 
@@ -175,9 +176,7 @@ func (c *Cluster) publish(r *run) {
 	if err := c.save(&r.record); err != nil {
 		c.deps.Logger.Warn("failed to write the state of a run", "attempt_id", r.Attempt, "error", err)
 	}
-	for w := range c.watchers {
-		w.add(r.allocation(c.node))
-	}
+	c.news.Tell(r.allocation(c.node))
 }
 
 // Stop implements cluster.Cluster.
@@ -249,4 +248,9 @@ func (c *Cluster) Find(ctx context.Context, id core.AttemptID) (cluster.Allocati
 		return cluster.Allocation{}, core.Errorf(core.CodeNotFound, "no process runs attempt %s", id)
 	}
 	return r.allocation(c.node), nil
+}
+
+// Watch implements cluster.Cluster.
+func (c *Cluster) Watch(ctx context.Context, news func([]cluster.Allocation)) error {
+	return c.news.Watch(ctx, news)
 }

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/muster-ci/muster/core"
+	"github.com/muster-ci/muster/services/accept/gateway/gatewaytest"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"muster": main})
+}
+
+// scripts are what pipelines do in the tests, by the name of the folder under
+// testdata/cli in which the tests stand.
+func scripts() map[string][]gatewaytest.JobScript {
+	build := gatewaytest.JobScript{Name: "build", Steps: []gatewaytest.StepScript{
+		{Name: "Checkout", Output: "cloning\n"},
+		{Name: "Greet", Output: "hello\n\x1b]0;title\x07\x1b[31mworld\x1b[0m\n10%\r20%\r100%\nlast line"},
+	}}
+	test := gatewaytest.JobScript{Name: "test", Requires: []string{"build"}, Steps: []gatewaytest.StepScript{{Name: "Check", Output: "no\n", ExitCode: 3}}}
+	return map[string][]gatewaytest.JobScript{
+		"green":    {build},
+		"red":      {build, test, {Name: "deploy", Requires: []string{"test"}}},
+		"approval": {build, {Name: "hold", Approval: true, Requires: []string{"build"}}, {Name: "deploy", Requires: []string{"hold"}, Steps: build.Steps}},
+		"stays":    {{Name: "server", Steps: []gatewaytest.StepScript{{Name: "Serve", Output: "listening\n"}}, Stays: true}},
+		"idle":     nil,
+	}
+}
+
+func TestCLI(t *testing.T) {
+	t.Parallel()
+	for folder, script := range scripts() {
+		t.Run(folder, func(t *testing.T) {
+			t.Parallel()
+			testscript.Run(t, testscript.Params{
+				Dir:                 filepath.Join("testdata", "cli", folder),
+				RequireExplicitExec: true,
+				RequireUniqueNames:  true,
+				UpdateScripts:       os.Getenv("UPDATE_GOLDEN") != "",
+				Setup:               func(env *testscript.Env) error { return installation(env, script) },
+			})
+		})
+	}
+}
+
+// installation gives each test an installation of its own, a home folder, and a
+// git that signs with a fixed name.
+func installation(env *testscript.Env, script []gatewaytest.JobScript) error {
+	p := gatewaytest.New()
+	p.Script = script
+	p.CompileResult = core.CompileResult{Processed: "version: 2\njobs: {}\n"}
+	if filepath.Base(env.WorkDir) == "script-mistakes" {
+		p.CompileResult = core.CompileResult{
+			Errors: []core.ConfigError{
+				{Message: "the job bild is not defined", Line: 7, Column: 11, Excerpt: "  7 |       - bild\n    |         ^", Suggestion: "did you mean build?"},
+				{Message: "the config has no version"},
+			},
+			Warnings: []core.ConfigError{{Message: "the key notify has no effect", Line: 2, Column: 1}},
+		}
+	}
+	s := gatewaytest.Serve(env.T().(testing.TB), p, nil)
+	home := filepath.Join(env.WorkDir, "home")
+	for name, value := range map[string]string{
+		"HOME": home, "XDG_CONFIG_HOME": filepath.Join(home, ".config"),
+		"MUSTER_HOST": s.URL, "MUSTER_TOKEN": s.Admin, "USER_TOKEN": s.User,
+		"GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_NOSYSTEM": "1",
+		"GIT_AUTHOR_NAME": "Ada", "GIT_AUTHOR_EMAIL": "ada@example.com",
+		"GIT_COMMITTER_NAME": "Ada", "GIT_COMMITTER_EMAIL": "ada@example.com",
+	} {
+		env.Setenv(name, value)
+	}
+	return os.MkdirAll(home, 0o700)
+}

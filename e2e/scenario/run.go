@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package scenario
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"github.com/muster-ci/muster/internal/api"
+)
+
+// Run runs one scenario as a subtest. It is skipped only where the platform has
+// no Docker.
+func (p *Platform) Run(t *testing.T, s Scenario) {
+	t.Run(s.Name, func(t *testing.T) {
+		t.Parallel()
+		if s.Verdict.Needs == "docker" && !p.Docker {
+			t.Skip("this platform has no Docker engine; the scenario runs on the cluster")
+		}
+		slug := p.Project(t, s.Name)
+		for name, value := range s.Verdict.Variables {
+			if _, err := p.Client.SetVariable(t.Context(), slug, api.Variable{Name: name, Value: value}); err != nil {
+				t.Fatalf("setting %s: %v", name, err)
+			}
+		}
+		id := p.Trigger(t, slug, s.Config)
+		p.act(t, id, s.Verdict)
+		end := p.AwaitEnd(t, id)
+		p.check(t, end, s.Verdict)
+	})
+}
+
+// act does what the scenario's person does while the pipeline runs.
+func (p *Platform) act(t *testing.T, id string, v Verdict) {
+	t.Helper()
+	if v.Approve != "" {
+		held := p.Await(t, id, v.Approve+" is on hold", func(s State) bool {
+			for _, job := range s.Jobs {
+				if job.Name == v.Approve && job.Status == "on_hold" {
+					return true
+				}
+			}
+			return false
+		})
+		job := held.Job(t, v.Approve)
+		if err := p.Client.Approve(t.Context(), held.Workflows[0].ID, job.ApprovalRequestID); err != nil {
+			t.Fatalf("approving: %v", err)
+		}
+	}
+	if v.CancelOn == "" {
+		return
+	}
+	place, text, _ := strings.Cut(v.CancelOn, ": ")
+	name, step, _ := strings.Cut(place, "/")
+	seen := p.Await(t, id, "the output of "+place+" has "+text, func(s State) bool {
+		for _, job := range s.Jobs {
+			if job.Name == name {
+				out, err := p.StepOutput(t.Context(), job.ID, step)
+				return err == nil && bytes.Contains(out, []byte(text))
+			}
+		}
+		return false
+	})
+	if err := p.Client.CancelJob(t.Context(), seen.Job(t, name).ID); err != nil {
+		t.Fatalf("canceling: %v", err)
+	}
+}
+
+// check compares an ended pipeline with its verdict.
+func (p *Platform) check(t *testing.T, end State, v Verdict) {
+	t.Helper()
+	for _, w := range end.Workflows {
+		if w.Status != v.Workflow {
+			t.Errorf("workflow %s: got %s, want %s", w.Name, w.Status, v.Workflow)
+		}
+	}
+	if v.Workflow != "" && len(end.Workflows) == 0 {
+		t.Errorf("got no workflow, want one that is %s; errors: %+v", v.Workflow, end.Pipeline.Errors)
+	}
+	var errors strings.Builder
+	for _, e := range end.Pipeline.Errors {
+		errors.WriteString(e.Message + "\n")
+	}
+	for _, want := range v.Errors {
+		if !strings.Contains(errors.String(), want) {
+			t.Errorf("got errors %q, want one with %q", errors.String(), want)
+		}
+	}
+	if v.Errors == nil && errors.Len() > 0 {
+		t.Errorf("got errors %q, want none", errors.String())
+	}
+	for _, job := range end.Jobs {
+		if want := v.Jobs[job.Name]; job.Status != want {
+			t.Errorf("job %s: got %s (%s), want %s", job.Name, job.Status, job.Reason, want)
+		}
+	}
+	if len(end.Jobs) != len(v.Jobs) {
+		t.Errorf("got %d jobs, want %d", len(end.Jobs), len(v.Jobs))
+	}
+	for name, want := range v.Reasons {
+		if got := end.Job(t, name).Reason; !strings.Contains(got, want) {
+			t.Errorf("job %s: got the reason %q, want %q in it", name, got, want)
+		}
+	}
+	p.checkOutput(t, end, v)
+}
+
+func (p *Platform) checkOutput(t *testing.T, end State, v Verdict) {
+	t.Helper()
+	for place, wants := range v.Output {
+		name, step, _ := strings.Cut(place, "/")
+		out, err := p.StepOutput(t.Context(), end.Job(t, name).ID, step)
+		if err != nil {
+			t.Errorf("reading the output of %s: %v", place, err)
+		}
+		rest := string(out)
+		for _, want := range wants {
+			_, after, found := strings.Cut(rest, want)
+			if !found {
+				t.Errorf("output of %s: %q is missing (in this order) in\n%s", place, want, out)
+				break
+			}
+			rest = after
+		}
+	}
+	for _, job := range end.Jobs {
+		p.checkAbsent(t, job, v.Absent)
+	}
+}
+
+// checkAbsent looks through all that a job shows for what must not be there.
+func (p *Platform) checkAbsent(t *testing.T, job api.WorkflowJob, absent []string) {
+	t.Helper()
+	if len(absent) == 0 || job.Type != "build" {
+		return
+	}
+	steps, err := p.Client.JobSteps(t.Context(), job.ID)
+	if err != nil {
+		t.Fatalf("asking for the steps of %s: %v", job.Name, err)
+	}
+	for _, task := range steps.Tasks {
+		for _, attempt := range task.Attempts {
+			for _, step := range attempt.Steps {
+				out, err := p.StepOutput(t.Context(), job.ID, step.Name)
+				if err != nil {
+					t.Fatalf("reading the output of %s/%s: %v", job.Name, step.Name, err)
+				}
+				for _, secret := range absent {
+					if strings.Contains(step.Name+step.Command+step.Error+string(out), secret) {
+						t.Errorf("%s/%s shows %q", job.Name, step.Name, secret)
+					}
+				}
+			}
+		}
+	}
+}

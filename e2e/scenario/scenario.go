@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package scenario
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Scenario is a config and what must come of it.
+type Scenario struct {
+	Name    string
+	Config  string
+	Verdict Verdict
+}
+
+// Verdict is what must come out.
+type Verdict struct {
+	// About says in a sentence what the scenario promises.
+	About string `json:"about"`
+	// Needs names what the platform must have: "docker" or nothing.
+	Needs string `json:"needs,omitempty"`
+	// Workflow is the status in which every workflow must end; "" when the
+	// pipeline itself must be errored.
+	Workflow string `json:"workflow,omitempty"`
+	// Errors are texts that the errors of the pipeline must hold.
+	Errors []string `json:"errors,omitempty"`
+	// Jobs are the final statuses by job name; all jobs must be named.
+	Jobs map[string]string `json:"jobs,omitempty"`
+	// Output are texts that the output of "job/step" must hold, in order.
+	Output map[string][]string `json:"output,omitempty"`
+	// Absent are texts that no output and no step name may hold.
+	Absent []string `json:"absent,omitempty"`
+	// Reasons are texts that the reason of a job must hold.
+	Reasons map[string]string `json:"reasons,omitempty"`
+	// Approve names an approval job to approve when it is on hold.
+	Approve string `json:"approve,omitempty"`
+	// CancelOn is "job/step: text": the job is canceled when the step's output
+	// holds the text.
+	CancelOn string `json:"cancel_on,omitempty"`
+	// Variables are set as project variables before the pipeline is triggered.
+	Variables map[string]string `json:"variables,omitempty"`
+}
+
+// Load reads all scenarios of a folder in the order of their names.
+func Load(dir string) ([]Scenario, error) {
+	configs, err := filepath.Glob(filepath.Join(dir, "*.yml"))
+	if err != nil || len(configs) == 0 {
+		return nil, fmt.Errorf("finding scenarios in %s: %d found, %w", dir, len(configs), err)
+	}
+	slices.Sort(configs)
+	var all []Scenario
+	for _, path := range configs {
+		s := Scenario{Name: strings.TrimSuffix(filepath.Base(path), ".yml")}
+		config, err := os.ReadFile(path)
+		if err != nil {
+			return nil, err
+		}
+		s.Config = string(config)
+		text, err := os.ReadFile(strings.TrimSuffix(path, ".yml") + ".json")
+		if err != nil {
+			return nil, err
+		}
+		if err := json.Unmarshal(text, &s.Verdict); err != nil {
+			return nil, fmt.Errorf("reading the verdict of %s: %w", s.Name, err)
+		}
+		all = append(all, s)
+	}
+	return all, nil
+}

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MPL-2.0
+
+// Package jobspec makes Nomad jobs out of templates that operators own: the
+// files jobs/tasks/*.nomad.hcl, written in Nomad's job language with what
+// Muster knows of an attempt in the variable muster.
+//
+//	muster.attempt       the attempt's id, which is also the id of the job
+//	muster.organization  slugs and names, for labels and constraints
+//	muster.project
+//	muster.workflow
+//	muster.job
+//	muster.branch
+//	muster.class         name, cpu (MHz), memory, disk (MiB), pool
+//	muster.images        the containers of a docker job, the primary one first:
+//	                     index, image, name, entrypoint, command, user, env
+//	muster.hosts         "name:127.0.0.1" for each container with a name
+//	muster.agent         source and checksum of an archive, or path on the client
+//	muster.output_url    addresses of output on port 8585
+//	muster.base_url      address of the user interface
+//
+// Expressions have the usual functions (format, join, merge, slice, max ...)
+// and blocks can be dynamic. What Nomad interpolates itself (${attr...},
+// ${node...}, ${meta...}, ${env...}, ${device...} and ${NOMAD_...}) is passed
+// on as it stands.
+//
+// Whatever a template says, some things hold for every job, because Muster's
+// promises rest on them; see Render.
+package jobspec

@@ -1,0 +1,58 @@
+# The Nomad job of a machine executor's task: the agent runs on the client
+# itself, without a container around it, and so does the build. Use it on
+# clients that are set aside for builds, in a node pool of their own (the pool
+# of the machine classes), and that may be thrown away: a build can leave
+# anything behind, and raw_exec has to be enabled there.
+#
+# Set driver = "exec" for clients that should confine builds to a chroot.
+#
+# It is yours to edit; see docker.nomad.hcl.
+job "build" {
+  name      = "${muster.project}/${muster.job}"
+  type      = "batch"
+  node_pool = muster.class.pool
+
+  group "task" {
+    ephemeral_disk {
+      size = muster.class.disk
+    }
+
+    task "agent" {
+      driver       = "raw_exec"
+      kill_timeout = "30s"
+
+      dynamic "artifact" {
+        for_each = muster.agent.source == "" ? [] : [muster.agent.source]
+        content {
+          source      = artifact.value
+          destination = "local/muster"
+          options     = { checksum = muster.agent.checksum }
+        }
+      }
+
+      identity {
+        name = "muster"
+        aud  = ["muster"]
+        file = true
+        ttl  = "1h"
+      }
+
+      config {
+        command = muster.agent.source == "" ? muster.agent.path : "local/muster/muster-agent"
+      }
+
+      env = {
+        HOME                 = "${NOMAD_TASK_DIR}"
+        MUSTER_OUTPUT_URL    = muster.output_url
+        MUSTER_BASE_URL      = muster.base_url
+        MUSTER_IDENTITY_FILE = "${NOMAD_SECRETS_DIR}/nomad_muster.jwt"
+        MUSTER_SPOOL_DIR     = "${NOMAD_ALLOC_DIR}/data"
+      }
+
+      resources {
+        cpu    = muster.class.cpu
+        memory = muster.class.memory
+      }
+    }
+  }
+}

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package docker
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/muster-ci/muster/core"
+	"github.com/muster-ci/muster/services/dispatch/placements/cluster"
+)
+
+// record is the file of an attempt, written whole each time, by rename.
+//
+//	(launching) ──► started ──► ended
+//	     └───────────────────────┘
+type record struct {
+	Attempt    core.AttemptID     `json:"attempt_id"`
+	Allocation string             `json:"allocation_id"`
+	Images     []core.DockerImage `json:"images"`
+	Class      core.ResourceClass `json:"class"`
+	Created    time.Time          `json:"created_at"`
+	Doing      string             `json:"doing,omitempty"` // while it is being launched
+	Started    bool               `json:"started,omitempty"`
+	Ended      bool               `json:"ended,omitempty"`
+	Purging    bool               `json:"purging,omitempty"`
+	Kind       cluster.Kind       `json:"kind,omitempty"`
+	Reason     string             `json:"reason,omitempty"`
+}
+
+func (r *record) allocation(node string) cluster.Allocation {
+	a := cluster.Allocation{Attempt: r.Attempt, ID: r.Allocation, Node: node, Created: r.Created, State: cluster.Pending, Reason: r.Doing}
+	switch {
+	case r.Ended:
+		a.State, a.Kind, a.Reason = cluster.Ended, r.Kind, r.Reason
+	case r.Started:
+		a.State, a.Reason = cluster.Running, ""
+	}
+	return a
+}
+
+const suffix = ".json"
+
+func (c *Cluster) file(id core.AttemptID) string {
+	return filepath.Join(c.cfg.Dir, string(id)+suffix)
+}
+
+func (c *Cluster) save(r *record) error {
+	b, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(c.file(r.Attempt)+".new", b, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(c.file(r.Attempt)+".new", c.file(r.Attempt))
+}
+
+// load reads the records that an earlier process left.
+func (c *Cluster) load() error {
+	if err := os.MkdirAll(c.cfg.Dir, 0o700); err != nil {
+		return fmt.Errorf("making the folder of attempts: %w", err)
+	}
+	entries, err := os.ReadDir(c.cfg.Dir)
+	if err != nil {
+		return fmt.Errorf("reading the folder of attempts: %w", err)
+	}
+	for _, e := range entries {
+		name, ok := strings.CutSuffix(e.Name(), suffix)
+		if !ok || !isAttempt(name) {
+			continue
+		}
+		b, err := os.ReadFile(c.file(core.AttemptID(name)))
+		if err != nil {
+			return fmt.Errorf("reading the state of %s: %w", name, err)
+		}
+		r := &record{}
+		if err := json.Unmarshal(b, r); err != nil || string(r.Attempt) != name {
+			return fmt.Errorf("%s holds no state of an attempt: %w", c.file(core.AttemptID(name)), err)
+		}
+		c.runs[r.Attempt] = r
+	}
+	return nil
+}
+
+func isAttempt(name string) bool {
+	return len(name) == 28 && strings.HasPrefix(name, "m-") && !strings.ContainsAny(name, "/.")
+}
+
+func (c *Cluster) remove(id core.AttemptID) error {
+	err := os.Remove(c.file(id))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
