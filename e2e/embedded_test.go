@@ -35,8 +35,14 @@ var binaries = sync.OnceValues(func() (string, error) {
 	return dir, nil
 })
 
+// after is run when all tests are over.
+var after []func()
+
 func TestMain(m *testing.M) {
 	code := m.Run()
+	for _, f := range after {
+		f()
+	}
 	if dir, err := binaries(); err == nil {
 		os.RemoveAll(dir)
 	}

@@ -165,6 +165,7 @@ job "gateway" {
         MUSTER_NOMAD_ADDRESS   = var.nomad_address
         MUSTER_NOMAD_JWKS      = "${var.nomad_address}/.well-known/jwks.json"
         VAULT_ADDR             = var.vault_address
+        TMPDIR                 = "/alloc/tmp" # a scratch image has no /tmp
       }
 
       dynamic "volume_mount" {

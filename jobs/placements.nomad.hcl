@@ -167,6 +167,7 @@ job "placements" {
         MUSTER_NOMAD_ADDRESS   = var.nomad_address
         MUSTER_NOMAD_JWKS      = "${var.nomad_address}/.well-known/jwks.json"
         VAULT_ADDR             = var.vault_address
+        TMPDIR                 = "/alloc/tmp" # a scratch image has no /tmp
       }
 
       kill_timeout = "20s"

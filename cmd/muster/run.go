@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -241,10 +240,11 @@ func (r *triggering) send(ctx context.Context, ref string, request *api.TriggerR
 	}()
 	bundle, err := r.session.UploadBundle(ctx, r.project.Slug, reader)
 	reader.CloseWithError(io.ErrClosedPipe) // lets git go when the server said no
-	if packErr := <-packed; packErr != nil && !errors.Is(packErr, os.ErrClosed) && err != nil && !isAnswer(err) {
-		return packErr
-	}
-	if err != nil {
+	packErr := <-packed
+	switch {
+	case err != nil && packErr != nil && !isAnswer(err):
+		return packErr // why the upload broke off
+	case err != nil:
 		return fmt.Errorf("sending the repository: %w", err)
 	}
 	request.Source = &api.TriggerSource{Bundle: bundle.Key}

@@ -83,6 +83,8 @@ client {
   max_dynamic_port = 65535
   max_kill_timeout = "2m"
   gc_max_allocs    = 400
+  # A scheduler's number: it lets a small machine hold many small builds.
+  cpu_total_compute = 24000
   options = { "fingerprint.denylist" = "env_aws,env_gce,env_azure,env_digitalocean" }
   host_volume "muster-objects" { path = %[3]q }
 }

@@ -233,6 +233,25 @@ func serve(t *testing.T, w *world, slots, n int) (got [3]int) {
 	return got
 }
 
+// TestChooseEvensOut has an organization that uses little of its limit go
+// before one that uses much, though it was served later.
+func TestChooseEvensOut(t *testing.T) {
+	t.Parallel()
+	w := &world{
+		pools: map[string]*poolState{"p": {inFlight: 8}},
+		orgs:  map[core.OrganizationID]*orgState{"much": {id: "much", limit: 8, turn: 1}, "little": {id: "little", limit: 4, turn: 9}},
+		waiting: map[string][]candidate{
+			"p/much": {{id: "m1"}, {id: "m2"}}, "p/little": {{id: "l1"}, {id: "l2"}},
+		},
+		turn:   9,
+		placed: map[core.TaskID]string{"a": "p/much", "b": "p/much", "c": "p/much", "d": "p/much", "e": "p/little"},
+	}
+	got, _ := w.pass(t)
+	if diff := cmp.Diff([]core.TaskID{"l1", "m1", "l2"}, got); diff != "" {
+		t.Errorf("4 of 8 and 1 of 4 run; released (-want +got):\n%s", diff)
+	}
+}
+
 func TestChooseTakesPriorityThenAge(t *testing.T) {
 	t.Parallel()
 	w := &world{

@@ -5,6 +5,7 @@ package identity_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -16,6 +17,7 @@ import (
 	"github.com/muster-ci/muster/core"
 	"github.com/muster-ci/muster/internal/store"
 	"github.com/muster-ci/muster/internal/store/storetest"
+	"github.com/muster-ci/muster/internal/testx"
 	"github.com/muster-ci/muster/services/keep/identity"
 )
 
@@ -252,5 +254,36 @@ func TestPresetToken(t *testing.T) {
 	})
 	if _, err := identity.New(identity.Config{AdminToken: "short", MaxTokens: 1}, identity.Deps{}); core.ErrorCode(err) != core.CodeInvalid {
 		t.Errorf("a guessable preset: got %v, want invalid", err)
+	}
+}
+
+// TestStress starts and stops the service over one database while ten callers
+// use it. It is not parallel, since it counts goroutines.
+func TestStress(t *testing.T) {
+	testx.NoLeaks(t)
+	db := storetest.Open(t, "identity")
+	for round := range 3 {
+		t.Run(fmt.Sprint(round), func(t *testing.T) {
+			s := start(t, identity.Default(), db, ignore)
+			var wg sync.WaitGroup
+			for i := range 10 {
+				wg.Go(func() {
+					user, err := s.CreateUser(t.Context(), core.User{Login: fmt.Sprintf("u%d-%d", round, i)})
+					if err != nil {
+						t.Errorf("user: %v", err)
+						return
+					}
+					token, err := s.CreateToken(t.Context(), core.Token{User: user.ID})
+					if err != nil {
+						t.Errorf("token: %v", err)
+						return
+					}
+					if got, err := s.Authenticate(t.Context(), token.Value); err != nil || got.ID != user.ID {
+						t.Errorf("authenticate: got %+v, %v", got, err)
+					}
+				})
+			}
+			wg.Wait()
+		})
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/muster-ci/muster/internal/secrets"
 	"github.com/muster-ci/muster/internal/store"
 	"github.com/muster-ci/muster/internal/store/storetest"
+	"github.com/muster-ci/muster/internal/testx"
 	"github.com/muster-ci/muster/services/keep/projects"
 )
 
@@ -310,5 +311,31 @@ func TestSetVariableRefuses(t *testing.T) {
 	}
 	if err := s.SetVariable(t.Context(), core.ProjectVariable{Project: p.ID, Name: "B"}); core.ErrorCode(err) != core.CodeExhausted {
 		t.Errorf("one too many: got %v, want exhausted", err)
+	}
+}
+
+// TestStress starts and stops the service over one database while ten callers
+// use it. It is not parallel, since it counts goroutines.
+func TestStress(t *testing.T) {
+	testx.NoLeaks(t)
+	db := storetest.Open(t, "projects")
+	for round := range 3 {
+		t.Run(fmt.Sprint(round), func(t *testing.T) {
+			s := start(t, projects.Default(), db)
+			var wg sync.WaitGroup
+			for i := range 10 {
+				wg.Go(func() {
+					p, err := s.CreateProject(t.Context(), site(fmt.Sprintf("p%d-%d", round, i)))
+					if err != nil {
+						t.Errorf("project: %v", err)
+						return
+					}
+					if err := s.SetVariable(t.Context(), core.ProjectVariable{Project: p.ID, Name: "A", Value: "b"}); err != nil {
+						t.Errorf("variable: %v", err)
+					}
+				})
+			}
+			wg.Wait()
+		})
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/muster-ci/muster/core"
+	"github.com/muster-ci/muster/internal/testx"
 	"github.com/muster-ci/muster/services/accept/gateway/follow"
 	"github.com/muster-ci/muster/services/accept/gateway/gatewaytest"
 )
@@ -91,9 +92,9 @@ func TestASlowReaderSlowsNobody(t *testing.T) {
 }
 
 // TestReadersThatLeaveLeaveNothing ends followers in the middle; Wait returns
-// only when no watch is left.
+// only when no watch is left. It is not parallel, since it counts goroutines.
 func TestReadersThatLeaveLeaveNothing(t *testing.T) {
-	t.Parallel()
+	testx.NoLeaks(t)
 	p, id, _ := played(t)
 	h := hub(p)
 	for range 10 {

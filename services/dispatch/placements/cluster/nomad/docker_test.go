@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -37,6 +38,8 @@ func TestNomadDocker(t *testing.T) {
 		}
 		t.Skip("the CNI plugins are not in /usr/lib/cni")
 	}
+	// Nomad leaves its bridge behind; this one is the test's own.
+	t.Cleanup(func() { _ = exec.Command("ip", "link", "delete", "mustertest").Run() })
 	host := clustertest.Engine(t)
 	address := testx.Nomad(t, testx.NomadConfig(fmt.Sprintf(`
 client {

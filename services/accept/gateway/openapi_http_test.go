@@ -139,92 +139,58 @@ func (c *checker) find(r *http.Request) (string, *openapi3.Operation) {
 	return name, best
 }
 
-// TestAnswersMatchTheirSchemas calls every route once and validates what it
-// says; a route that was not called fails the test.
+// caller calls routes through a checker.
+type caller struct {
+	*checker
+	s    *gatewaytest.Server
+	http *http.Client
+}
+
+func (c *caller) call(method, path, body string) []byte {
+	c.t.Helper()
+	r, err := http.NewRequestWithContext(c.t.Context(), method, c.s.URL+path, strings.NewReader(body))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	r.Header.Set("Circle-Token", c.s.Admin)
+	response, err := c.http.Do(r)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer response.Body.Close()
+	data, err := io.ReadAll(response.Body)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return data
+}
+
+func (c *caller) get(paths ...string) {
+	c.t.Helper()
+	for _, path := range paths {
+		c.call(http.MethodGet, path, "")
+	}
+}
+
+const (
+	projectPath = "/api/v2/project/" + slug
+	ownPath     = "/api/muster/v1"
+)
+
+// TestAnswersMatchTheirSchemas calls every route and validates what it says; a
+// route that never answered with success fails the test.
 func TestAnswersMatchTheirSchemas(t *testing.T) {
 	t.Parallel()
 	s := serve(t, hello, gatewaytest.JobScript{Name: "hold", Approval: true, Requires: []string{"build"}},
 		gatewaytest.JobScript{Name: "stay", Requires: []string{"hold"}, Stays: true})
-	s.CompileResult = core.CompileResult{Processed: "version: 2\n", Errors: []core.ConfigError{{Message: "m", Line: 1}}, Warnings: []core.ConfigError{{Message: "w"}}}
-	c := &checker{t: t, doc: document(t, s), seen: map[string]bool{}}
-	checked := &http.Client{Transport: c}
-	call := func(method, path, body string) []byte {
-		t.Helper()
-		r, err := http.NewRequestWithContext(t.Context(), method, s.URL+path, strings.NewReader(body))
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.Header.Set("Circle-Token", s.Admin)
-		response, err := checked.Do(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		data, _ := io.ReadAll(response.Body)
-		return data
+	s.CompileResult = core.CompileResult{
+		Processed: "version: 2\n", Errors: []core.ConfigError{{Message: "m", Line: 1}}, Warnings: []core.ConfigError{{Message: "w"}},
 	}
-	project := "/api/v2/project/" + slug
-	own := "/api/muster/v1"
-	for _, path := range []string{"/me", "/me/collaborations", "/openapi.json", "/pipeline?mine=true", "/pipeline/none"} {
-		call("GET", "/api/v2"+path, "")
-	}
-	call("POST", "/api/v2/compile-config-with-defaults", `{"config_yaml":"x"}`)
-	call("GET", project, "")
-	call("POST", "/api/v2/project/gh/acme/docs", "")
-	call("POST", project+"/envvar", `{"name":"A","value":"b"}`)
-	call("GET", project+"/envvar", "")
-	call("GET", project+"/envvar/A", "")
-	call("DELETE", project+"/envvar/A", "")
-	call("GET", "/api/v1.1/projects", "")
-	call("PUT", own+"/project/"+slug+"/bundle", "# v2 git bundle\n")
-	p := triggered(t, s, "")
-	call("POST", project+"/pipeline", `{"parameters":{"a":1}}`)
-	w := get[api.List[api.Workflow]](t, s, "/api/v2/pipeline/"+p.ID+"/workflow").Items[0].ID
-	hold := eventually(t, s, "/api/v2/workflow/"+w, "hold", "on_hold")
-	for _, path := range []string{"/pipeline", "/pipeline/mine", "/pipeline/1"} {
-		call("GET", project+path, "")
-	}
-	for _, path := range []string{"", "/config", "/workflow"} {
-		call("GET", "/api/v2/pipeline/"+p.ID+path, "")
-	}
-	call("GET", "/api/v2/workflow/"+w, "")
-	call("GET", "/api/v2/workflow/"+w+"/job", "")
-	call("POST", "/api/v2/workflow/"+w+"/approve/"+hold.ApprovalRequestID, "")
-	stay := eventually(t, s, "/api/v2/workflow/"+w, "stay", "running")
-	number := strconv.FormatInt(stay.JobNumber, 10)
-	call("GET", project+"/job/"+number, "")
-	call("GET", project+"/job/1", "")
-	call("GET", "/api/v1.1/project/"+slug+"/1", "")
-	call("GET", "/api/v1.1/project/"+slug+"/"+number, "")
-	call("POST", project+"/job/"+number+"/cancel", "")
-	build := get[api.Job](t, s, project+"/job/1").ID
-	jobs := own + "/jobs/" + build
-	call("GET", jobs+"/steps", "")
-	call("GET", jobs+"/events", "")
-	call("GET", jobs+"/tasks/0/steps/1/output", "")
-	call("GET", jobs+"/tasks/0/steps/1/stream", "")
-	call("GET", own+"/pipelines/"+p.ID+"/events", "")
-	rerun := call("POST", "/api/v2/workflow/"+w+"/rerun", "{}")
-	call("POST", own+"/pipelines/"+p.ID+"/cancel", "")
-	var again api.Rerun
-	if err := json.Unmarshal(rerun, &again); err != nil {
-		t.Fatal(err)
-	}
-	other := triggered(t, s, "")
-	w = get[api.List[api.Workflow]](t, s, "/api/v2/pipeline/"+other.ID+"/workflow").Items[0].ID
-	call("POST", "/api/v2/workflow/"+w+"/cancel", "")
-	third := triggered(t, s, "")
-	w = get[api.List[api.Workflow]](t, s, "/api/v2/pipeline/"+third.ID+"/workflow").Items[0].ID
-	hold = eventually(t, s, "/api/v2/workflow/"+w, "hold", "on_hold")
-	call("POST", "/api/v2/workflow/"+w+"/approve/"+hold.ApprovalRequestID, "")
-	call("POST", "/api/v2/jobs/"+eventually(t, s, "/api/v2/workflow/"+w, "stay", "running").ID+"/cancel", "")
-	call("GET", own+"/projects", "")
-	call("GET", own+"/tokens", "")
-	var token api.CreatedToken
-	if err := json.Unmarshal(call("POST", own+"/tokens", "{}"), &token); err != nil {
-		t.Fatal(err)
-	}
-	call("DELETE", own+"/tokens/"+token.ID, "")
-	call("POST", own+"/users", `{"login":"eve"}`)
+	c := &caller{checker: &checker{t: t, doc: document(t, s), seen: map[string]bool{}}, s: s}
+	c.http = &http.Client{Transport: c.checker}
+	c.users()
+	c.projects()
+	c.pipelines()
 	for path, item := range c.doc.Paths.Map() {
 		for method := range item.Operations() {
 			if name := method + " " + full(item, path); !c.seen[name] {
@@ -232,4 +198,55 @@ func TestAnswersMatchTheirSchemas(t *testing.T) {
 			}
 		}
 	}
+}
+
+func (c *caller) users() {
+	c.get("/api/v2/me", "/api/v2/openapi.json", "/api/v2/pipeline?mine=true", "/api/v2/pipeline/none", ownPath+"/tokens")
+	c.call("POST", "/api/v2/compile-config-with-defaults", `{"config_yaml":"x"}`)
+	c.call("POST", ownPath+"/users", `{"login":"eve"}`)
+	var token api.CreatedToken
+	if err := json.Unmarshal(c.call("POST", ownPath+"/tokens", "{}"), &token); err != nil {
+		c.t.Fatal(err)
+	}
+	c.call("DELETE", ownPath+"/tokens/"+token.ID, "")
+}
+
+func (c *caller) projects() {
+	c.call("POST", "/api/v2/project/gh/acme/docs", "")
+	c.call("POST", projectPath+"/envvar", `{"name":"A","value":"b"}`)
+	c.get(projectPath, projectPath+"/envvar", projectPath+"/envvar/A", "/api/v1.1/projects", "/api/v2/me/collaborations", ownPath+"/projects")
+	c.call("DELETE", projectPath+"/envvar/A", "")
+	c.call("PUT", ownPath+"/project/"+slug+"/bundle", "# v2 git bundle\n")
+}
+
+func (c *caller) pipelines() {
+	p := triggered(c.t, c.s, "")
+	c.call("POST", projectPath+"/pipeline", `{"parameters":{"a":1}}`)
+	path := "/api/v2/pipeline/" + p.ID
+	w := "/api/v2/workflow/" + get[api.List[api.Workflow]](c.t, c.s, path+"/workflow").Items[0].ID
+	hold := eventually(c.t, c.s, w, "hold", "on_hold")
+	c.get(path, path+"/config", path+"/workflow", w, w+"/job", projectPath+"/pipeline", projectPath+"/pipeline/mine", projectPath+"/pipeline/1")
+	c.call("POST", w+"/approve/"+hold.ApprovalRequestID, "")
+	stay := eventually(c.t, c.s, w, "stay", "running")
+	c.jobs(strconv.FormatInt(stay.JobNumber, 10))
+	c.get(ownPath + "/pipelines/" + p.ID + "/events")
+	c.call("POST", w+"/rerun", "{}")
+	c.call("POST", ownPath+"/pipelines/"+p.ID+"/cancel", "")
+	other := triggered(c.t, c.s, "")
+	w = "/api/v2/workflow/" + get[api.List[api.Workflow]](c.t, c.s, "/api/v2/pipeline/"+other.ID+"/workflow").Items[0].ID
+	hold = eventually(c.t, c.s, w, "hold", "on_hold")
+	c.call("POST", w+"/approve/"+hold.ApprovalRequestID, "")
+	c.call("POST", "/api/v2/jobs/"+eventually(c.t, c.s, w, "stay", "running").ID+"/cancel", "")
+	third := triggered(c.t, c.s, "")
+	w = "/api/v2/workflow/" + get[api.List[api.Workflow]](c.t, c.s, "/api/v2/pipeline/"+third.ID+"/workflow").Items[0].ID
+	c.call("POST", w+"/cancel", "")
+}
+
+// jobs calls the routes of jobs: one has ended, the other is canceled here.
+func (c *caller) jobs(running string) {
+	ended := get[api.Job](c.t, c.s, projectPath+"/job/1").ID
+	base := ownPath + "/jobs/" + ended
+	c.get(projectPath+"/job/1", projectPath+"/job/"+running, "/api/v1.1/project/"+slug+"/1", "/api/v1.1/project/"+slug+"/"+running,
+		base+"/steps", base+"/events", base+"/tasks/0/steps/1/output", base+"/tasks/0/steps/1/stream")
+	c.call("POST", projectPath+"/job/"+running+"/cancel", "")
 }
