@@ -74,5 +74,8 @@ type AgentReport struct {
 	// agent was asked to stop) or infrastructure_fail.
 	Status JobStatus `json:"status"`
 	Reason string    `json:"reason,omitempty"`
-	At     time.Time `json:"at"`
+	// OutOfMemory comes with infrastructure_fail when the kernel killed a process
+	// of the build for want of memory.
+	OutOfMemory bool      `json:"out_of_memory,omitempty"`
+	At          time.Time `json:"at"`
 }

@@ -38,6 +38,7 @@ func (j *job) command(ctx context.Context, step core.RunStep, out *stream.StepWr
 
 // try runs the command once.
 func (j *job) try(ctx context.Context, step core.RunStep, out *stream.StepWriter) (outcome, error) {
+	killed := process.MemoryKills()
 	watched, ctx, done := j.watch(ctx, step.NoOutputTimeout, out)
 	defer done()
 	p, err := j.start(step, watched)
@@ -57,7 +58,11 @@ func (j *job) try(ctx context.Context, step core.RunStep, out *stream.StepWriter
 	if code == 0 {
 		return outcome{status: core.StepSuccess, exit: &code}, nil
 	}
-	return outcome{status: core.StepFailed, exit: &code}, out.Note("\nExited with code exit status %d\n", code)
+	o := outcome{status: core.StepFailed, exit: &code}
+	if process.MemoryKills() > killed {
+		o.memory, o.reason = true, "A process was killed because the memory of the job's container was used up; choose a larger resource class."
+	}
+	return o, errors.Join(out.Note("\nExited with code exit status %d\n", code), o.note(out))
 }
 
 // start starts the step's shell in its folder and environment.

@@ -50,6 +50,7 @@ type outcome struct {
 	status core.StepStatus
 	exit   *int
 	reason string
+	memory bool // the kernel killed something of it for want of memory
 }
 
 func newJob(ctx context.Context, r *Runner, task core.ClaimedTask, temp string) (*job, error) {
@@ -85,6 +86,9 @@ func (j *job) run(ctx context.Context) (Result, error) {
 		case core.StepFailed:
 			j.failed = true
 			result = Result{Status: core.JobFailed, Reason: o.reason}
+			if o.memory {
+				result.Status, result.OutOfMemory = core.JobInfrastructureFail, true
+			}
 		case core.StepTimedOut:
 			return j.timedOut(ctx, o), nil
 		}

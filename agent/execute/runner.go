@@ -47,6 +47,8 @@ type Deps struct {
 type Result struct {
 	Status core.JobStatus
 	Reason string
+	// OutOfMemory says why a failure is the infrastructure's.
+	OutOfMemory bool
 }
 
 // Interruption ends a task before its steps do. It is given as the cause of
@@ -88,7 +90,7 @@ func (r *Runner) Run(ctx context.Context, task core.ClaimedTask) (Result, error)
 		result = Result{Status: core.JobInfrastructureFail, Reason: "The agent could not go on: " + err.Error()}
 		r.deps.Logger.Error("the task failed for the agent's own reasons", "error", err)
 	}
-	err = r.deps.Recorder.Event(wire.Event{Type: wire.TaskEnded, Status: result.Status, Reason: result.Reason})
+	err = r.deps.Recorder.Event(wire.Event{Type: wire.TaskEnded, Status: result.Status, Reason: result.Reason, OutOfMemory: result.OutOfMemory})
 	if err != nil {
 		return result, fmt.Errorf("telling the end of the task: %w", err)
 	}

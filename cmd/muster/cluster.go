@@ -6,6 +6,8 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"io"
+	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,6 +18,7 @@ import (
 	"github.com/muster-ci/muster/hcl/settings"
 	"github.com/muster-ci/muster/services/dispatch/placements"
 	"github.com/muster-ci/muster/services/dispatch/placements/cluster"
+	"github.com/muster-ci/muster/services/dispatch/placements/cluster/docker"
 	"github.com/muster-ci/muster/services/dispatch/placements/cluster/nomad"
 	"github.com/muster-ci/muster/services/dispatch/placements/cluster/process"
 )
@@ -58,9 +61,34 @@ func (m *seams) openCluster() (cluster.Cluster, error) {
 		return nil, err
 	}
 	s := m.settings.Cluster
-	return process.New(
-		process.Config{Dir: s.Dir, Agent: agent, OutputURLs: s.OutputURL, BaseURL: s.BaseURL},
+	machine, err := process.New(
+		process.Config{Dir: filepath.Join(s.Dir, "machine"), Agent: agent, OutputURLs: s.OutputURL, BaseURL: s.BaseURL},
 		process.Deps{Logger: m.logger.Named("process"), Clock: time.Now, NewID: core.NewID, Issuer: m.local})
+	if err != nil {
+		return nil, err
+	}
+	containers, err := docker.New(
+		docker.Config{Dir: filepath.Join(s.Dir, "docker"), Agent: agent, OutputURLs: m.containerURLs(), BaseURL: s.BaseURL},
+		docker.Deps{Logger: m.logger.Named("docker"), Clock: time.Now, NewID: core.NewID, Issuer: m.local})
+	if err != nil {
+		return nil, err
+	}
+	return cluster.ByExecutor{core.ExecutorMachine: machine, core.ExecutorDocker: containers}, nil
+}
+
+// containerURLs is output as containers of the local engine reach it: an
+// address on loopback is the host's for us and the container's own for them.
+func (m *seams) containerURLs() []string {
+	var urls []string
+	for _, address := range m.settings.Cluster.OutputURL {
+		u, err := url.Parse(address)
+		if err == nil && (u.Hostname() == "localhost" || net.ParseIP(u.Hostname()).IsLoopback()) {
+			u.Host = net.JoinHostPort(docker.HostName, u.Port())
+			address = u.String()
+		}
+		urls = append(urls, address)
+	}
+	return urls
 }
 
 // openNomad reads the operator's templates and says how the agent comes to

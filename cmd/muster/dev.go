@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -52,6 +53,9 @@ func devCommand() *cobra.Command {
 				return err
 			}
 			m.dev = true
+			if err := writeURL(data, s.Listen.Public); err != nil {
+				return fmt.Errorf("writing the address: %w", err)
+			}
 			return runServices(cmd.Context(), m, serviceNames(), banner(cmd.OutOrStdout(), s, data))
 		},
 	}
@@ -70,6 +74,36 @@ func banner(out io.Writer, s *settings.Settings, data string) module.Module {
 		<-ctx.Done()
 		return nil
 	}}
+}
+
+// outputAddresses is where output listens. With embedded parts containers of
+// the local Docker engine have to reach it too: when it listens on loopback, it
+// does so as well on the engine's bridge, which only this machine can reach.
+func (m *seams) outputAddresses() []string {
+	addresses := []string{m.settings.Listen.Output}
+	host, port, err := net.SplitHostPort(m.settings.Listen.Output)
+	if err != nil || !m.dev || !net.ParseIP(host).IsLoopback() {
+		return addresses
+	}
+	bridge, err := net.InterfaceByName("docker0")
+	if err != nil {
+		return addresses // no engine has run here
+	}
+	ips, err := bridge.Addrs()
+	if err != nil {
+		return addresses
+	}
+	for _, ip := range ips {
+		if network, ok := ip.(*net.IPNet); ok && network.IP.To4() != nil {
+			addresses = append(addresses, net.JoinHostPort(network.IP.String(), port))
+		}
+	}
+	return addresses
+}
+
+// writeURL tells the people's commands where a server on this machine listens.
+func writeURL(data, public string) error {
+	return os.WriteFile(filepath.Join(data, "url"), []byte("http://"+public+"\n"), 0o600)
 }
 
 // lockFolder makes the folder and holds it against a second process, which

@@ -23,6 +23,7 @@ import (
 
 func makeGateway(m *seams) (*running, error) {
 	cfg := gateway.Default()
+	cfg.URL = m.settings.Cluster.BaseURL
 	if err := m.settings.Service("gateway", &cfg); err != nil {
 		return nil, err
 	}
@@ -41,7 +42,7 @@ func makeGateway(m *seams) (*running, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &running{service: s, public: s.Handler(), address: m.settings.Listen.Public}, nil
+	return &running{service: s, public: s.Handler(), addresses: []string{m.settings.Listen.Public}}, nil
 }
 
 func makeConfigs(m *seams) (*running, error) {
@@ -153,7 +154,7 @@ func makeOutput(m *seams) (*running, error) {
 		return nil, err
 	}
 	face := m.outputFace(s.AgentRoutes, s.ReaderRoutes)
-	return &running{service: s, internal: s.Routes, address: m.settings.Listen.Output, public: face}, nil
+	return &running{service: s, internal: s.Routes, addresses: m.outputAddresses(), public: face}, nil
 }
 
 func makeIdentity(m *seams) (*running, error) {

@@ -76,17 +76,18 @@ func runServices(ctx context.Context, m *seams, names []string, last ...module.M
 
 // serviceModule is a service's loops and its public face.
 func (m *seams) serviceModule(name string, r *running) (module.Module, error) {
-	var listener net.Listener
-	if r.public != nil {
-		var err error
-		if listener, err = net.Listen("tcp", r.address); err != nil {
+	var listeners []net.Listener
+	for _, address := range r.addresses {
+		listener, err := net.Listen("tcp", address)
+		if err != nil {
 			return module.Module{}, fmt.Errorf("listening for %s: %w; change its address in the settings' listen block, or stop what listens there", name, err)
 		}
+		listeners = append(listeners, listener)
 	}
 	return module.Module{Name: name, Ready: r.service.Ready, Run: func(ctx context.Context) error {
 		group, ctx := errgroup.WithContext(ctx)
 		group.Go(func() error { return r.service.Run(ctx) })
-		if listener != nil {
+		for _, listener := range listeners {
 			group.Go(func() error { return httpx.Serve(ctx, listener, r.public) })
 		}
 		return group.Wait()

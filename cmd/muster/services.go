@@ -39,9 +39,9 @@ type running struct {
 	service control
 	// internal adds the routes for other services; nil for none.
 	internal routes
-	// public is a face of its own, on an address of the settings' listen block.
-	public  http.Handler
-	address string
+	// public is a face of its own, on addresses of the settings' listen block.
+	public    http.Handler
+	addresses []string
 }
 
 // control is what all services are (house style: a service folder).

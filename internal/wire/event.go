@@ -42,6 +42,9 @@ type Event struct {
 	Status core.JobStatus `json:"status,omitempty"`
 	// Reason explains an ending that the exit code does not, for people.
 	Reason string `json:"reason,omitempty"`
+	// OutOfMemory says that the kernel killed a process of the step that failed
+	// because the container's memory was used up.
+	OutOfMemory bool `json:"out_of_memory,omitempty"`
 
 	// Of task:started.
 	AgentVersion string `json:"agent_version,omitempty"`

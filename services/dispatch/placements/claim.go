@@ -136,6 +136,10 @@ func (s *Service) ReportAgents(ctx context.Context, reports []core.AgentReport) 
 			if a == nil || a.State == stateEnded {
 				continue // forgotten, or the end was told already
 			}
+			if r.OutOfMemory {
+				c.end(a, failure(false, "%s", s.outOfMemory(a)), r.At, true)
+				continue
+			}
 			c.heed(a, r)
 		}
 		return nil

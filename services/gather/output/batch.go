@@ -210,7 +210,9 @@ func (b *batch) tell(a *attemptRow, e wire.Event) {
 	case wire.TaskEnded:
 		if a.end(e.Status, e.Reason, b.now) {
 			b.changed[id], b.ended[id] = true, true
-			b.reports = append(b.reports, newReport(id, e.Status, e.Reason, e.At, b.now))
+			report := newReport(id, e.Status, e.Reason, e.At, b.now)
+			report.Memory = e.OutOfMemory
+			b.reports = append(b.reports, report)
 		}
 	}
 }

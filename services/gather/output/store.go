@@ -71,6 +71,7 @@ type reportRow struct {
 	Attempt core.AttemptID `bun:"attempt_id"`
 	Status  core.JobStatus `bun:"status"`
 	Reason  string         `bun:"reason"`
+	Memory  bool           `bun:"out_of_memory"`
 	At      store.Time     `bun:"at"`
 }
 

@@ -42,7 +42,7 @@ func (s *Service) report(ctx context.Context, rows []*reportRow) []work.Result {
 	defer cancel()
 	reports := make([]core.AgentReport, len(rows))
 	for i, r := range rows {
-		reports[i] = core.AgentReport{Attempt: r.Attempt, Status: r.Status, Reason: r.Reason, At: r.At.Time()}
+		reports[i] = core.AgentReport{Attempt: r.Attempt, Status: r.Status, Reason: r.Reason, OutOfMemory: r.Memory, At: r.At.Time()}
 	}
 	result := work.Delete()
 	if err := s.deps.Placements.ReportAgents(ctx, reports); err != nil {

@@ -81,6 +81,7 @@ CREATE TABLE reports (
 	attempt_id TEXT NOT NULL,
 	status TEXT NOT NULL,
 	reason TEXT NOT NULL,
+	out_of_memory BOOLEAN NOT NULL DEFAULT FALSE,
 	at BIGINT NOT NULL
 );
 {{work_index "reports"}}
