@@ -6,6 +6,7 @@ package e2e_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/json"
@@ -117,7 +118,9 @@ func testIdentities(t *testing.T, c *cluster.Cluster, p *scenario.Platform) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		_, _ = c.Nomad(t.Context(), "job", "stop", "-namespace=muster-builds", "-purge", "-detach", "m-aaaaaaaaaaaaaaaaaaaaaaaaaa")
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute) // the test's own has ended then
+		defer cancel()
+		_, _ = c.Nomad(ctx, "job", "stop", "-namespace=muster-builds", "-purge", "-detach", "m-aaaaaaaaaaaaaaaaaaaaaaaaaa")
 	})
 	own, foreign := identities(t, c, attempt)
 	for _, test := range []struct {

@@ -127,7 +127,7 @@ func TestLibrariesHaveOneDoor(t *testing.T) {
 		{"gocloud.dev", []string{"internal/objects"}, "use internal/objects"},
 		{"modernc.org/sqlite", []string{"internal/store"}, "use internal/store"},
 		{"github.com/jackc/pgx", []string{"internal/store", "internal/hints", "internal/bootstrap", "e2e"}, "use internal/store"},
-		{"github.com/moby/moby", []string{"services/dispatch/placements/cluster/docker"}, "ask placements"},
+		{"github.com/moby/moby", []string{"services/dispatch/placements/cluster"}, "ask placements"},
 		{"github.com/spf13/cobra", []string{"cmd"}, "commands live in cmd/muster"},
 	}
 	for _, s := range sources(t) {

@@ -59,6 +59,10 @@ func (s *keySet) find(ctx context.Context, id string) (publicKey, error) {
 	case <-ctx.Done():
 		return publicKey{}, unavailable(ctx.Err())
 	}
+	// A fetch that was under way when we asked may have brought the key.
+	if key, known, _ := s.look(id); known {
+		return key, nil
+	}
 	fetches, tried, failure := s.history()
 	// Those who waited for a fetch that began after they asked share its answer.
 	if fetches == before {
