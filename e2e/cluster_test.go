@@ -72,6 +72,7 @@ func TestCluster(t *testing.T) {
 		{"Example", testExample},
 		{"ClientRestart", testClientRestart},
 		{"ServiceKills", testServiceKills},
+		{"Dogfood", testDogfood},
 		{"NoOrphans", testNoOrphans},
 		{"BootstrapAgain", testBootstrapAgain},
 	} {
