@@ -46,7 +46,7 @@ variable "log_level" {
 }
 
 variable "objects_url" {
-  description = "The bucket: s3://name?region=..., gs://name, azblob://name, or file:///objects on objects_volume."
+  description = "The bucket: s3://name?region=... (any S3-compatible store), or file:///objects on objects_volume."
   type        = string
   default     = "file:///objects"
 }

@@ -46,7 +46,7 @@ variable "log_level" {
 }
 
 variable "objects_url" {
-  description = "The bucket: s3://name?region=..., gs://name, azblob://name, or file:///objects on objects_volume."
+  description = "The bucket: s3://name?region=... (any S3-compatible store), or file:///objects on objects_volume."
   type        = string
   default     = "file:///objects"
 }
@@ -63,10 +63,10 @@ variable "public_port" {
   default     = 80
 }
 
-variable "output_url" {
-  description = "Where agents and readers reach output, for links in answers."
+variable "base_url" {
+  description = "Where people reach the API; links in its answers begin with it."
   type        = string
-  default     = "http://127.0.0.1:8585"
+  default     = "http://127.0.0.1"
 }
 
 job "gateway" {
@@ -159,7 +159,7 @@ job "gateway" {
         MUSTER_LOG_LEVEL       = var.log_level
         MUSTER_LISTEN_INTERNAL = "0.0.0.0:${NOMAD_PORT_http}"
         MUSTER_LISTEN_PUBLIC   = "0.0.0.0:${NOMAD_PORT_public}"
-        MUSTER_OUTPUT_URL      = var.output_url
+        MUSTER_BASE_URL        = var.base_url
         MUSTER_OBJECTS_URL     = var.objects_url
         MUSTER_CONSUL_ADDRESS  = var.consul_address
         MUSTER_NOMAD_ADDRESS   = var.nomad_address

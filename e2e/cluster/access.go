@@ -44,6 +44,14 @@ func (c *Cluster) Client(ctx context.Context) (*client.Client, error) {
 	return client.New(PublicAddress, token, nil)
 }
 
+// Env are the variables with which nomad, vault and consul reach the cluster.
+func (c *Cluster) Env() []string { return c.bootstrapEnv() }
+
+// Path is where the tools are that are not on PATH: Muster's and HashiCorp's.
+func (c *Cluster) Path() string {
+	return strings.Join(append([]string{filepath.Join(c.Dir, "image")}, c.toolDirs...), ":")
+}
+
 // Nomad runs the nomad command against the cluster.
 func (c *Cluster) Nomad(ctx context.Context, args ...string) (string, error) {
 	out, err := c.output(ctx, c.NomadEnv(), "nomad", args...)

@@ -43,7 +43,11 @@ func New(root, dir string, out io.Writer) (*Cluster, error) {
 	if err != nil {
 		return nil, fmt.Errorf("asking for the tools' folders: %w", err)
 	}
-	c.toolDirs = filepath.SplitList(strings.TrimSpace(string(paths)))
+	c.toolDirs = filepath.SplitList(strings.Trim(strings.TrimSpace(string(paths)), ":"))
+	if token, err := os.ReadFile(filepath.Join(dir, "nomad.token")); err == nil {
+		c.nomadToken = string(token)
+	}
+	c.dockerHost = "unix://" + filepath.Join(dir, "docker.sock")
 	return c, nil
 }
 
@@ -161,8 +165,7 @@ func (c *Cluster) Down(ctx context.Context) error {
 			first = err
 		}
 	}
-	if token, err := os.ReadFile(filepath.Join(c.Dir, "nomad.token")); err == nil {
-		c.nomadToken = string(token)
+	if c.nomadToken != "" {
 		keep(c.stopJobs(ctx))
 	}
 	for _, p := range []struct {

@@ -14,8 +14,6 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
-
-	"github.com/muster-ci/muster/internal/bootstrap"
 )
 
 // Services are the control services, in the order of the data path.
@@ -25,7 +23,7 @@ var Services = []string{"gateway", "configs", "pipelines", "workflows", "placeme
 func (c *Cluster) variables(name string) []string {
 	switch name {
 	case "gateway":
-		return []string{"-var=public_port=8080", "-var=output_url=" + OutputAddress, "-var=objects_volume=muster-objects"}
+		return []string{"-var=public_port=8080", "-var=base_url=" + PublicAddress, "-var=objects_volume=muster-objects"}
 	case "configs", "output":
 		return []string{"-var=objects_volume=muster-objects"}
 	case "placements":
@@ -44,9 +42,6 @@ func (c *Cluster) postgres(ctx context.Context) error {
 	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
 	if err != nil || len(found) == 0 {
 		return errors.New("no PostgreSQL is installed (on Debian: apt-get install postgresql)")
-	}
-	if _, err := bootstrap.Superuser(ctx, bootstrap.Config{VaultAddress: VaultAddress, VaultToken: vaultToken, KV: "muster", Out: c.Out}); err != nil {
-		return err
 	}
 	err = c.run(ctx, c.NomadEnv(), "nomad", "job", "run", "-detach", "-var=data="+data,
 		"-var=bin="+filepath.Dir(found[len(found)-1]), "jobs/infra/postgres.nomad.hcl")

@@ -121,7 +121,8 @@ func login(ctx context.Context, c Config, client *vault.Client) error {
 		}
 	}
 	c.say("vault     identities of Nomad's namespace %s log in at auth/%s with the role %s", c.Namespace, authPath, Role)
-	return nil
+	_, err = credential(ctx, c, client, SuperuserPath, "postgres")
+	return err
 }
 
 // authMethod enables the JWT method and returns its accessor.

@@ -11,7 +11,9 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
+	"time"
 
 	"github.com/muster-ci/muster/e2e/cluster"
 )
@@ -46,10 +48,50 @@ func run(ctx context.Context, args []string) error {
 	}
 	switch args[0] {
 	case "up":
-		return c.Up(ctx)
+		return up(ctx, c)
 	case "down":
 		return c.Down(ctx)
+	case "figures":
+		_, err := c.PrintFigures(ctx, 10*time.Second)
+		return err
+	case "env":
+		return env(ctx, c)
 	default:
 		return fmt.Errorf("%q is not known\n%s", args[0], usage)
 	}
+}
+
+// up brings everything up and says how to go on.
+func up(ctx context.Context, c *cluster.Cluster) error {
+	if err := c.Up(ctx); err != nil {
+		return err
+	}
+	if _, err := c.PrintFigures(ctx, 10*time.Second); err != nil {
+		return err
+	}
+	fmt.Printf(`
+  API      %s
+  output   %s
+  Nomad    %s/ui
+  Consul   %s/ui
+
+  eval "$(go run ./e2e/cmd/cluster env)"    in a shell, for nomad, vault, consul and muster
+  muster run                                in any git repository with a .circleci/config.yml
+  make cluster-down                         stops it all and removes its data
+`, cluster.PublicAddress, cluster.OutputAddress, cluster.NomadAddress, cluster.ConsulAddress)
+	return nil
+}
+
+// env prints shell commands that set what the tools need.
+func env(ctx context.Context, c *cluster.Cluster) error {
+	token, err := c.Token(ctx)
+	if err != nil {
+		return err
+	}
+	for _, variable := range append(c.Env(), "MUSTER_HOST="+cluster.PublicAddress, "MUSTER_TOKEN="+token) {
+		name, value, _ := strings.Cut(variable, "=")
+		fmt.Printf("export %s='%s'\n", name, value)
+	}
+	fmt.Printf("export PATH=\"$PATH:%s\"\n", c.Path())
+	return nil
 }
