@@ -16,26 +16,21 @@ import (
 	"github.com/muster-ci/muster/internal/api"
 )
 
-// testDogfood runs this repository's own pipeline on the cluster: Muster builds
-// and tests Muster.
+// testDogfood runs this repository's own pipeline, on the cluster and embedded:
+// Muster builds and tests Muster.
 func testDogfood(t *testing.T, _ *cluster.Cluster, p *scenario.Platform) {
+	t.Run("cluster", func(t *testing.T) { dogfood(t, p) })
+	t.Run("embedded", func(t *testing.T) { dogfood(t, newEmbedded(t).platform()) })
+}
+
+func dogfood(t *testing.T, p *scenario.Platform) {
+	t.Helper()
 	bundle, err := exec.Command("git", "-C", "..", "bundle", "create", "-", "HEAD").Output()
 	if err != nil {
 		t.Fatalf("bundling this repository: %v", err)
 	}
 	slug := p.Project(t, "dogfood")
-	// The machine's own caches, so that its modules are not fetched again.
-	for _, name := range []string{"GOMODCACHE", "GOCACHE", "GOPROXY", "GOFLAGS"} {
-		value, err := exec.Command("go", "env", name).Output()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if text := strings.TrimSpace(string(value)); text != "" {
-			if _, err := p.Client.SetVariable(t.Context(), slug, api.Variable{Name: name, Value: text}); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
+	machineCaches(t, p, slug)
 	uploaded, err := p.Client.UploadBundle(t.Context(), slug, bytes.NewReader(bundle))
 	if err != nil {
 		t.Fatalf("uploading this repository: %v", err)
@@ -59,13 +54,35 @@ func testDogfood(t *testing.T, _ *cluster.Cluster, p *scenario.Platform) {
 	for _, name := range []string{"lint", "build", "test"} {
 		job := end.Job(t, name)
 		t.Logf("%s: %s", name, job.Status)
-		if job.Status == "success" {
-			continue
+		if job.Status != "success" {
+			t.Errorf("%s: got %s (%s), want success", name, job.Status, job.Reason)
+			showEnds(t, p, job.ID)
 		}
-		t.Errorf("%s: got %s (%s), want success", name, job.Status, job.Reason)
-		for _, step := range []string{"Vet, and the house's own rules", "Build muster and muster-agent", "Unit and integration tests"} {
-			if out, err := p.StepOutput(t.Context(), job.ID, step); err == nil && len(out) > 0 {
-				t.Logf("%s:\n%s", step, out[max(0, len(out)-6000):])
+	}
+}
+
+// showEnds logs the end of each step's output.
+func showEnds(t *testing.T, p *scenario.Platform, job string) {
+	t.Helper()
+	for _, step := range []string{"Vet, and the house's own rules", "Build muster and muster-agent", "Unit and integration tests"} {
+		if out, err := p.StepOutput(t.Context(), job, step); err == nil && len(out) > 0 {
+			t.Logf("%s:\n%s", step, out[max(0, len(out)-6000):])
+		}
+	}
+}
+
+// machineCaches lends a project the machine's own Go caches, so that modules are
+// not fetched again.
+func machineCaches(t *testing.T, p *scenario.Platform, slug string) {
+	t.Helper()
+	for _, name := range []string{"GOMODCACHE", "GOCACHE", "GOPROXY", "GOFLAGS"} {
+		value, err := exec.Command("go", "env", name).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text := strings.TrimSpace(string(value)); text != "" {
+			if _, err := p.Client.SetVariable(t.Context(), slug, api.Variable{Name: name, Value: text}); err != nil {
+				t.Fatal(err)
 			}
 		}
 	}

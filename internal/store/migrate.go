@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
+	"embed"
 	"encoding/hex"
 	"fmt"
 	"io/fs"
@@ -66,6 +67,16 @@ func (db *DB) Migrate(ctx context.Context, migrations fs.FS) error {
 		return fmt.Errorf("migrating the tables of %s: %w", db.service, err)
 	}
 	return nil
+}
+
+// MigrateEmbedded does Migrate with the files of the folder migrations, which a
+// service embeds.
+func (db *DB) MigrateEmbedded(ctx context.Context, files embed.FS) error {
+	migrations, err := fs.Sub(files, "migrations")
+	if err != nil {
+		return fmt.Errorf("opening the migrations of %s: %w", db.service, err)
+	}
+	return db.Migrate(ctx, migrations)
 }
 
 func applyAll(ctx context.Context, tx bun.Tx, files []migration) error {

@@ -7,7 +7,6 @@ import (
 	"embed"
 	"fmt"
 	"io"
-	"io/fs"
 	"sync/atomic"
 	"time"
 
@@ -20,7 +19,7 @@ import (
 )
 
 //go:embed migrations/*.sql
-var migrationFiles embed.FS
+var migrations embed.FS
 
 // Deps are what the service works with.
 type Deps struct {
@@ -71,15 +70,11 @@ func New(cfg Config, deps Deps) (*Service, error) {
 // Run prepares the table, then remembers results and forgets old ones until
 // ctx ends.
 func (s *Service) Run(ctx context.Context) error {
-	files, err := fs.Sub(migrationFiles, "migrations")
-	if err != nil {
-		return err
-	}
-	if err := s.deps.DB.Migrate(ctx, files); err != nil {
+	if err := s.deps.DB.MigrateEmbedded(ctx, migrations); err != nil {
 		if ctx.Err() != nil {
-			return nil
+			return nil // asked to stop before it began
 		}
-		return fmt.Errorf("migrating configs: %w", err)
+		return err
 	}
 	s.migrated.Store(true)
 	group, ctx := errgroup.WithContext(ctx)

@@ -5,7 +5,6 @@ package pipelines
 import (
 	"context"
 	"fmt"
-	"io/fs"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -148,11 +147,7 @@ func newBench(t testing.TB, db *store.DB) *bench {
 		configs: &fakeConfigs{files: map[string]string{"main": "workflows: 2", "empty": ""}},
 	}
 	b.svc = b.newService(db)
-	files, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := db.Migrate(b.ctx, files); err != nil {
+	if err := db.MigrateEmbedded(b.ctx, migrations); err != nil {
 		t.Fatalf("migrating: %v", err)
 	}
 	return b

@@ -6,7 +6,6 @@ import (
 	"context"
 	"embed"
 	"fmt"
-	"io/fs"
 	"sync/atomic"
 
 	"github.com/hashicorp/go-hclog"
@@ -83,15 +82,11 @@ func New(cfg Config, deps Deps) (*Service, error) {
 
 // Run migrates the tables and works them until ctx ends.
 func (s *Service) Run(ctx context.Context) error {
-	files, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return fmt.Errorf("opening migrations: %w", err)
-	}
-	if err := s.db.Migrate(ctx, files); err != nil {
+	if err := s.db.MigrateEmbedded(ctx, migrations); err != nil {
 		if ctx.Err() != nil {
 			return nil // asked to stop before it began
 		}
-		return fmt.Errorf("migrating: %w", err)
+		return err
 	}
 	s.migrated.Store(true)
 	group, ctx := errgroup.WithContext(ctx)

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"sync"
 	"testing"
 	"time"
@@ -153,11 +152,7 @@ func newService(t testing.TB, cfg Config, db *store.DB, queue core.Queue, now co
 	if err != nil {
 		t.Fatalf("making the service: %v", err)
 	}
-	files, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := db.Migrate(context.Background(), files); err != nil {
+	if err := db.MigrateEmbedded(context.Background(), migrations); err != nil {
 		t.Fatalf("migrating: %v", err)
 	}
 	return svc

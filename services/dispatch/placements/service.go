@@ -6,7 +6,6 @@ import (
 	"context"
 	"embed"
 	"fmt"
-	"io/fs"
 	"sync/atomic"
 	"time"
 
@@ -25,7 +24,7 @@ import (
 )
 
 //go:embed migrations/*.sql
-var files embed.FS
+var migrations embed.FS
 
 // The topics of hints between the parts and instances of placements.
 const (
@@ -116,12 +115,8 @@ func (s *Service) makeLoops() error {
 // Run migrates the tables, then places and watches until ctx ends. Runs on the
 // cluster go on without it.
 func (s *Service) Run(ctx context.Context) error {
-	migrations, err := fs.Sub(files, "migrations")
-	if err != nil {
-		return fmt.Errorf("opening the migrations: %w", err)
-	}
-	if err := s.deps.DB.Migrate(ctx, migrations); err != nil {
-		return fmt.Errorf("migrating: %w", err)
+	if err := s.deps.DB.MigrateEmbedded(ctx, migrations); err != nil {
+		return err
 	}
 	s.ready.Store(true)
 	defer s.ready.Store(false)

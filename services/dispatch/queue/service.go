@@ -6,7 +6,6 @@ import (
 	"context"
 	"embed"
 	"fmt"
-	"io/fs"
 	"sync/atomic"
 	"time"
 
@@ -22,7 +21,7 @@ import (
 )
 
 //go:embed migrations/*.sql
-var files embed.FS
+var migrations embed.FS
 
 // The topics of hints between the parts and instances of the queue.
 const (
@@ -108,12 +107,8 @@ func (s *Service) makeLoops() error {
 
 // Run migrates the tables, then schedules and hands over until ctx ends.
 func (s *Service) Run(ctx context.Context) error {
-	migrations, err := fs.Sub(files, "migrations")
-	if err != nil {
-		return fmt.Errorf("opening the migrations: %w", err)
-	}
-	if err := s.deps.DB.Migrate(ctx, migrations); err != nil {
-		return fmt.Errorf("migrating: %w", err)
+	if err := s.deps.DB.MigrateEmbedded(ctx, migrations); err != nil {
+		return err
 	}
 	s.ready.Store(true)
 	defer s.ready.Store(false)

@@ -6,7 +6,6 @@ import (
 	"context"
 	"embed"
 	"fmt"
-	"io/fs"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -87,12 +86,8 @@ func New(cfg Config, deps Deps) (*Service, error) {
 // Run migrates the tables, then takes frames, reports and seals until ctx ends.
 func (s *Service) Run(ctx context.Context) error {
 	defer s.stop()
-	sub, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return fmt.Errorf("opening the migrations: %w", err)
-	}
-	if err := s.deps.DB.Migrate(ctx, sub); err != nil {
-		return fmt.Errorf("migrating the tables of output: %w", err)
+	if err := s.deps.DB.MigrateEmbedded(ctx, migrations); err != nil {
+		return err
 	}
 	s.migrated.Store(true)
 	defer s.migrated.Store(false)

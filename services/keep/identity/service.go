@@ -6,7 +6,6 @@ import (
 	"context"
 	"embed"
 	"fmt"
-	"io/fs"
 	"sync/atomic"
 
 	"github.com/hashicorp/go-hclog"
@@ -16,7 +15,7 @@ import (
 )
 
 //go:embed migrations/*.sql
-var migrationFiles embed.FS
+var migrations embed.FS
 
 // Deps are what the service works with.
 type Deps struct {
@@ -75,12 +74,5 @@ func (s *Service) Ready(ctx context.Context) error {
 
 // Migrate prepares the tables; Run does so first.
 func (s *Service) Migrate(ctx context.Context) error {
-	files, err := fs.Sub(migrationFiles, "migrations")
-	if err != nil {
-		return err
-	}
-	if err := s.deps.DB.Migrate(ctx, files); err != nil {
-		return fmt.Errorf("migrating identity: %w", err)
-	}
-	return nil
+	return s.deps.DB.MigrateEmbedded(ctx, migrations)
 }

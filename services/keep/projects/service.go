@@ -7,7 +7,6 @@ import (
 	"embed"
 	"errors"
 	"fmt"
-	"io/fs"
 	"sync/atomic"
 
 	"github.com/hashicorp/go-hclog"
@@ -18,7 +17,7 @@ import (
 )
 
 //go:embed migrations/*.sql
-var migrationFiles embed.FS
+var migrations embed.FS
 
 // Deps are what the service works with.
 type Deps struct {
@@ -54,12 +53,8 @@ func New(cfg Config, deps Deps) (*Service, error) {
 
 // Run prepares the tables and waits for ctx: everything happens on request.
 func (s *Service) Run(ctx context.Context) error {
-	files, err := fs.Sub(migrationFiles, "migrations")
-	if err != nil {
+	if err := s.deps.DB.MigrateEmbedded(ctx, migrations); err != nil {
 		return err
-	}
-	if err := s.deps.DB.Migrate(ctx, files); err != nil {
-		return fmt.Errorf("migrating projects: %w", err)
 	}
 	s.migrated.Store(true)
 	<-ctx.Done()
