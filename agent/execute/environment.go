@@ -39,11 +39,6 @@ func (e *environment) add(vars []core.EnvVar) {
 
 func (e *environment) get(name string) string { return e.values[name] }
 
-func (e *environment) has(name string) bool {
-	_, ok := e.values[name]
-	return ok
-}
-
 // with returns a copy with more variables.
 func (e *environment) with(vars []core.EnvVar) environment {
 	var c environment

@@ -53,8 +53,8 @@ func reference(patterns []string, text string) string {
 // ofPatterns returns a Set of just these patterns, without variants.
 func ofPatterns(patterns []string) *Set {
 	s := &Set{patterns: make(map[string]struct{})}
-	slices.Sort(patterns)
-	s.current.Store(compile(slices.Compact(patterns)))
+	// A copy: Compact clears what it leaves over, and the caller goes on to use it.
+	s.current.Store(compile(slices.Compact(slices.Sorted(slices.Values(patterns)))))
 	return s
 }
 

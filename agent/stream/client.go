@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -189,10 +188,4 @@ func statusError(response *http.Response) error {
 		e.Answer = wire.Error{Code: core.CodeInternal}
 	}
 	return e
-}
-
-// IsFinal tells whether err is an answer that ends the agent's work.
-func IsFinal(err error) bool {
-	var status *StatusError
-	return errors.As(err, &status) && status.Final()
 }

@@ -177,7 +177,8 @@ func TestFinalAnswersEndTheSender(t *testing.T) {
 		f := setup(t, 1<<20)
 		f.server.SetFault(func(int, string) agenttest.Fault { return fault })
 		f.write(t, 0, "text")
-		if err := f.sender.Run(f.ctx); !stream.IsFinal(err) {
+		var status *stream.StatusError
+		if err := f.sender.Run(f.ctx); !errors.As(err, &status) || !status.Final() {
 			t.Errorf("got %v, want a final answer", err)
 		}
 	}

@@ -3,6 +3,7 @@
 package supervise
 
 import (
+	"cmp"
 	"os"
 	"strings"
 	"time"
@@ -83,20 +84,13 @@ func (c *Config) Validate() error {
 	if c.IdentityFile == "" {
 		return core.Errorf(core.CodeInvalid, "no workload identity: set %s to the file that holds it", wire.EnvIdentityFile)
 	}
-	setDefault(&c.SpoolDir, os.TempDir())
-	setDefault(&c.SpoolBytes, 512<<20)
-	setDefault(&c.ClaimFor, 10*time.Minute)
-	setDefault(&c.Linger, 6*time.Hour)
-	setDefault(&c.Grace, 10*time.Second)
+	c.SpoolDir = cmp.Or(c.SpoolDir, os.TempDir())
+	c.SpoolBytes = cmp.Or(c.SpoolBytes, 512<<20)
+	c.ClaimFor = cmp.Or(c.ClaimFor, 10*time.Minute)
+	c.Linger = cmp.Or(c.Linger, 6*time.Hour)
+	c.Grace = cmp.Or(c.Grace, 10*time.Second)
 	if c.Host == "" {
 		c.Host, _ = os.Hostname() // for people only
 	}
 	return nil
-}
-
-func setDefault[T comparable](field *T, value T) {
-	var zero T
-	if *field == zero {
-		*field = value
-	}
 }

@@ -31,7 +31,7 @@ func makeGateway(m *seams) (*running, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := m.peers
+	p := m.peersOf("gateway")
 	s, err := gateway.New(cfg, gateway.Deps{
 		Logger: m.logger.Named("gateway"), Clock: time.Now, NewID: core.NewID, Metrics: m.metrics, Bundles: bucket,
 		Peers: gateway.Peers{
@@ -77,9 +77,10 @@ func makePipelines(m *seams) (*running, error) {
 	if err != nil {
 		return nil, err
 	}
+	p := m.peersOf("pipelines")
 	s, err := pipelines.New(cfg, pipelines.Deps{
 		Logger: m.logger.Named("pipelines"), Clock: time.Now, NewID: core.NewID, DB: db, Hints: m.hints, Metrics: m.metrics,
-		Configs: m.peers.Configs(), Workflows: m.peers.Workflows(),
+		Configs: p.Configs(), Workflows: p.Workflows(),
 	})
 	if err != nil {
 		return nil, err
@@ -97,7 +98,7 @@ func makeWorkflows(m *seams) (*running, error) {
 		return nil, err
 	}
 	s, err := workflows.New(cfg, workflows.Deps{
-		Logger: m.logger.Named("workflows"), Clock: time.Now, DB: db, Hints: m.hints, Metrics: m.metrics, Queue: m.peers.Queue(),
+		Logger: m.logger.Named("workflows"), Clock: time.Now, DB: db, Hints: m.hints, Metrics: m.metrics, Queue: m.peersOf("workflows").Queue(),
 	})
 	if err != nil {
 		return nil, err
@@ -118,9 +119,10 @@ func makeQueue(m *seams) (*running, error) {
 	if err != nil {
 		return nil, err
 	}
+	p := m.peersOf("queue")
 	s, err := queue.New(cfg, queue.Deps{
 		Logger: m.logger.Named("queue"), Clock: time.Now, DB: db, Hints: m.hints, Metrics: m.metrics,
-		Classes: set, Placements: m.peers.Placements(), Tasks: m.peers.Tasks(),
+		Classes: set, Placements: p.Placements(), Tasks: p.Tasks(),
 	})
 	if err != nil {
 		return nil, err
@@ -141,10 +143,11 @@ func makeOutput(m *seams) (*running, error) {
 	if err != nil {
 		return nil, err
 	}
-	users := m.peers.Identity()
+	p := m.peersOf("output")
+	users := p.Identity()
 	s, err := output.New(cfg, output.Deps{
 		Logger: m.logger.Named("output"), Clock: time.Now, DB: db, Hints: m.hints, Metrics: m.metrics,
-		Objects: bucket, Verifier: m.agents, Placements: m.peers.Placements(),
+		Objects: bucket, Verifier: m.agents, Placements: p.Placements(),
 		Readers: func(ctx context.Context, token string) error {
 			_, err := users.Authenticate(ctx, token)
 			return err

@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -18,6 +17,7 @@ import (
 
 	"github.com/muster-ci/muster/hcl/settings"
 	"github.com/muster-ci/muster/internal/httpx"
+	"github.com/muster-ci/muster/internal/keyfile"
 	"github.com/muster-ci/muster/internal/module"
 )
 
@@ -131,14 +131,8 @@ func writeToken(path, value string) error {
 	if path == "" {
 		return errors.New("there is no place for the first token: set identity.admin_token in the settings")
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return fmt.Errorf("making the token's folder: %w", err)
-	}
-	if err := os.WriteFile(path+".new", []byte(value+"\n"), 0o600); err != nil {
+	if err := keyfile.Replace(path, []byte(value+"\n")); err != nil {
 		return fmt.Errorf("writing the token: %w", err)
-	}
-	if err := os.Rename(path+".new", path); err != nil {
-		return fmt.Errorf("putting the token in its place: %w", err)
 	}
 	return nil
 }

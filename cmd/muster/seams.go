@@ -37,12 +37,14 @@ type seams struct {
 	logger   hclog.Logger
 	metrics  *prometheus.Registry
 	hints    hints.Hints
-	memory   *resolve.Memory // nil when Consul is the catalog
-	peers    remote.Peers
+	memory   *resolve.Memory   // nil when Consul is the catalog
+	peers    remote.Peers      // as the gateway; services have peersOf
 	control  workload.Verifier // of services
 	agents   workload.Verifier // of builds
 	local    *workload.Local   // issuer of builds' identities; nil on Nomad
-	keeper   secrets.Keeper    // nil where secrets are a keyset
+	// identity returns what gives a service of this process its own identity.
+	identity func(service string) tokens
+	keeper   secrets.Keeper // nil where secrets are a keyset
 	sealer   secrets.Sealer
 	modules  []module.Module // what the seams themselves have to run
 	// tokenFile takes the first administrator's token where there is no Vault.
@@ -50,6 +52,9 @@ type seams struct {
 	// dev lets local repositories be built, which a server must not read.
 	dev bool
 }
+
+// tokens returns a workload identity that is valid now.
+type tokens = func(context.Context) (string, error)
 
 // newSeams opens the seams that every service needs.
 func newSeams(s *settings.Settings, logger hclog.Logger, tokenFile string) (*seams, error) {
@@ -113,7 +118,11 @@ func (m *seams) openWorkload() error {
 	if m.agents, err = verify(wire.Audience); err != nil {
 		return fmt.Errorf("checking builds' identities: %w", err)
 	}
-	m.peers.Token = func(context.Context) (string, error) { return readToken(s.TokenFile) }
+	// On Nomad a process has the one identity that its job was given.
+	m.identity = func(string) tokens {
+		return func(context.Context) (string, error) { return readToken(s.TokenFile) }
+	}
+	m.peers.Token = m.identity("gateway")
 	return nil
 }
 
@@ -126,11 +135,21 @@ func (m *seams) openLocalWorkload(s settings.Workload) error {
 		return fmt.Errorf("opening the builds' issuer: %w", err)
 	}
 	m.control, m.agents = control, m.local
-	token := renewed(func() (string, error) {
-		return control.Issue(workload.Claims{JobID: services[0].name, AllocationID: "local", Task: "muster", Namespace: s.Namespace}, time.Hour)
-	})
-	m.peers.Token = func(context.Context) (string, error) { return token() }
+	m.identity = func(service string) tokens {
+		token := renewed(func() (string, error) {
+			return control.Issue(workload.Claims{JobID: service, AllocationID: "local", Task: "muster", Namespace: s.Namespace}, time.Hour)
+		})
+		return func(context.Context) (string, error) { return token() }
+	}
+	m.peers.Token = m.identity("gateway")
 	return nil
+}
+
+// peersOf returns a service's way to the others, which know it by its name.
+func (m *seams) peersOf(service string) remote.Peers {
+	peers := m.peers
+	peers.Token = m.identity(service)
+	return peers
 }
 
 func (m *seams) openSecrets() error {

@@ -28,10 +28,12 @@ type poolConfig struct {
 func parse(t *testing.T, src string) (*settings.Settings, error) {
 	t.Helper()
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "dsn"), []byte("postgres://db/muster\n"), 0o600); err != nil {
-		t.Fatal(err)
+	for name, text := range map[string]string{"dsn": "postgres://db/muster\n", "muster.hcl": src} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
-	return settings.Parse(filepath.Join(dir, "muster.hcl"), []byte(src), "/data", []string{"queue"})
+	return settings.Load(filepath.Join(dir, "muster.hcl"), "/data", []string{"queue"})
 }
 
 func TestDefaultsNeedNoFile(t *testing.T) {

@@ -43,9 +43,6 @@ func New(base, token string, transport http.RoundTripper) (*Client, error) {
 	return &Client{base: strings.TrimRight(base, "/"), token: token, http: &http.Client{Transport: transport}}, nil
 }
 
-// Base returns the address of the installation.
-func (c *Client) Base() string { return c.base }
-
 // Error is an answer that says no.
 type Error struct {
 	Status  int

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -84,7 +85,7 @@ func NewEngine(logger hclog.Logger) *gin.Engine {
 	engine := gin.New()
 	engine.ContextWithFallback = true
 	engine.HandleMethodNotAllowed = true
-	engine.Use(logFailures(logger), recoverPanics(logger))
+	engine.Use(boundRest, logFailures(logger), recoverPanics(logger))
 	return engine
 }
 
@@ -154,6 +155,23 @@ func OnlyServices(verifier workload.Verifier, namespace string, callers []string
 		}
 		if !known[claims.JobID] || claims.Namespace != namespace {
 			Fail(c, core.Errorf(core.CodeForbidden, "%s/%s is no control service", claims.Namespace, claims.JobID))
+			return
+		}
+		c.Set(callerKey, claims.JobID)
+		c.Next()
+	}
+}
+
+// callerKey is where OnlyServices keeps the caller's name for Callers.
+const callerKey = "muster.caller"
+
+// Callers narrows a route behind OnlyServices to the named control services,
+// for what most of them have no business with. Without OnlyServices in front of
+// it nobody passes.
+func Callers(names ...string) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		if caller := c.GetString(callerKey); !slices.Contains(names, caller) {
+			Fail(c, core.Errorf(core.CodeForbidden, "%q may not call %s", caller, c.FullPath()))
 			return
 		}
 		c.Next()

@@ -3,6 +3,7 @@
 package work
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"math/rand/v2"
@@ -69,19 +70,13 @@ func (c Config[T]) withDefaults() Config[T] {
 	if c.Backoff == nil {
 		c.Backoff = backoff
 	}
-	setDefault(&c.Batch, 64)
-	setDefault(&c.Workers, 1)
-	setDefault(&c.Lease, 10*time.Second)
-	setDefault(&c.Poll, 5*time.Second)
-	setDefault(&c.MaxTries, 20)
-	setDefault(&c.Grace, time.Second)
+	c.Batch = cmp.Or(c.Batch, 64)
+	c.Workers = cmp.Or(c.Workers, 1)
+	c.Lease = cmp.Or(c.Lease, 10*time.Second)
+	c.Poll = cmp.Or(c.Poll, 5*time.Second)
+	c.MaxTries = cmp.Or(c.MaxTries, 20)
+	c.Grace = cmp.Or(c.Grace, time.Second)
 	return c
-}
-
-func setDefault[N int | time.Duration](v *N, to N) {
-	if *v == 0 {
-		*v = to
-	}
 }
 
 // maxBatch keeps the statements that record a batch within what both databases

@@ -126,9 +126,6 @@ func (n *Node) Path() string {
 // as they are used, and how many bytes of text.
 func (n *Node) Size() (nodes, bytes int) { return n.size, n.bytes }
 
-// Depth returns how deep the tree below n is.
-func (n *Node) Depth() int { return n.depth }
-
 // At returns a copy of n that is shown at the place of another node, for a
 // value that replaces a reference to it.
 func (n *Node) At(place *Node) *Node {

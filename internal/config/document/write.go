@@ -26,9 +26,6 @@ type Writer struct {
 // String returns what was written.
 func (w *Writer) String() string { return string(w.b) }
 
-// Len returns how many bytes were written.
-func (w *Writer) Len() int { return len(w.b) }
-
 // In starts a level below the last key.
 func (w *Writer) In() { w.indent += 2 }
 

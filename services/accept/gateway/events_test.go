@@ -328,9 +328,7 @@ func TestFollowThroughAnOutage(t *testing.T) {
 	step := s.StartStep(a, "Run")
 	s.Write(a, step, "bytes")
 	calls := s.Calls("PipelineWorkflows")
-	for s.Calls("PipelineWorkflows") < calls+1 {
-		time.Sleep(time.Millisecond) // the fake has no signal for a call
-	}
+	s.AwaitCalls("PipelineWorkflows", calls+1)
 	s.SetAway("PipelineWorkflows", false)
 	r.until(t, "the step", r.told("Run running"))
 	s.SetAway("ReadOutput", false)
@@ -355,9 +353,7 @@ func TestReadersShareAWatch(t *testing.T) {
 		r.until(t, "the pipeline", r.told("pipeline pending"))
 	}
 	began, calls := time.Now(), s.Calls("Pipeline")
-	for s.Calls("Pipeline") < calls+5 {
-		time.Sleep(time.Millisecond) // the fake has no signal for a call
-	}
+	s.AwaitCalls("Pipeline", calls+5)
 	if each := time.Since(began) / 5; each < 30*time.Millisecond {
 		t.Errorf("the pipeline was asked for every %s, want every 50ms or less often", each)
 	}

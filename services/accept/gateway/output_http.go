@@ -15,6 +15,7 @@ import (
 
 	"github.com/muster-ci/muster/core"
 	"github.com/muster-ci/muster/internal/api"
+	"github.com/muster-ci/muster/internal/httpx"
 	"github.com/muster-ci/muster/internal/sse"
 )
 
@@ -112,7 +113,7 @@ func (s *Service) plainOutput(c *gin.Context) {
 	}
 	defer body.Close()
 	c.Status(status)
-	if _, err := io.CopyN(c.Writer, body, length); err != nil && r.ctx().Err() == nil {
+	if _, err := io.CopyN(httpx.Patient(c.Writer), body, length); err != nil && r.ctx().Err() == nil {
 		// The head has gone out; breaking the connection is the one way left to
 		// say that this is not all.
 		s.deps.Logger.Warn("output could not be sent whole", "attempt_id", attempt.Attempt, "error", err)

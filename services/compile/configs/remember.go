@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"time"
 
 	"github.com/muster-ci/muster/core"
 	"github.com/muster-ci/muster/internal/config"
@@ -119,22 +118,13 @@ func (s *Service) remember(ctx context.Context) error {
 	}
 }
 
-// forget deletes old results, at the start and then ten times per lifetime.
+// forget deletes old results.
 func (s *Service) forget(ctx context.Context) error {
-	tick := time.NewTicker(max(time.Minute, s.keep/10))
-	defer tick.Stop()
-	for {
-		if n, err := s.deleteBefore(ctx, s.deps.Clock().Add(-s.keep)); err != nil && ctx.Err() == nil {
-			s.deps.Logger.Warn("forgetting compiled configs failed", "error", err)
-		} else if n > 0 {
-			s.deps.Logger.Debug("forgot compiled configs", "rows", n)
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
+	n, err := s.deleteBefore(ctx, s.deps.Clock().Add(-s.keep))
+	if n > 0 {
+		s.deps.Logger.Debug("forgot compiled configs", "rows", n)
 	}
+	return err
 }
 
 func pack(result core.CompileResult) ([]byte, error) {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/muster-ci/muster/core"
 	"github.com/muster-ci/muster/internal/store"
+	"github.com/muster-ci/muster/internal/work"
 )
 
 //go:embed migrations/*.sql
@@ -79,7 +80,9 @@ func (s *Service) Run(ctx context.Context) error {
 	s.migrated.Store(true)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return s.remember(ctx) })
-	group.Go(func() error { return s.forget(ctx) })
+	group.Go(func() error {
+		return work.Every(ctx, max(time.Minute, s.keep/10), s.deps.Logger, "forgetting compiled configs", s.forget)
+	})
 	return group.Wait()
 }
 

@@ -131,12 +131,6 @@ func (c *clock) Now() time.Time {
 	return c.now
 }
 
-func (c *clock) advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-}
-
 func testConfig() Config {
 	cfg := Default()
 	cfg.Poll = 20 * time.Millisecond

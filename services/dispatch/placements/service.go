@@ -33,6 +33,9 @@ const (
 	topicNotes    = "placements.notes"
 )
 
+// forgetEvery is how often old attempts are looked for.
+const forgetEvery = 10 * time.Minute
+
 // Deps is what placements leans on.
 type Deps struct {
 	Logger  hclog.Logger
@@ -126,7 +129,9 @@ func (s *Service) Run(ctx context.Context) error {
 	}
 	group.Go(func() error { return s.watch(ctx) })
 	group.Go(func() error { return s.relist(ctx) })
-	group.Go(func() error { return s.forget(ctx) })
+	group.Go(func() error {
+		return work.Every(ctx, forgetEvery, s.deps.Logger, "forgetting old attempts", s.forget)
+	})
 	// Embedded clusters have a life of their own; Nomad has it elsewhere.
 	if c, ok := s.deps.Cluster.(interface{ Run(context.Context) error }); ok {
 		group.Go(func() error { return c.Run(ctx) })
@@ -149,21 +154,6 @@ func (s *Service) Ready(ctx context.Context) error {
 
 // forget removes attempts that ended long ago, a few at a time.
 func (s *Service) forget(ctx context.Context) error {
-	ticker := time.NewTicker(10 * time.Minute)
-	defer ticker.Stop()
-	for {
-		if err := s.forgetOnce(ctx); err != nil && ctx.Err() == nil {
-			s.deps.Logger.Warn("forgetting old attempts failed, trying again", "error", err)
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-ticker.C:
-		}
-	}
-}
-
-func (s *Service) forgetOnce(ctx context.Context) error {
 	before := store.At(s.deps.Clock().Add(-s.cfg.Keep))
 	for ctx.Err() == nil {
 		var ids []string

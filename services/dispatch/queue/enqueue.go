@@ -146,9 +146,3 @@ func stopAttempts(ctx context.Context, tx bun.Tx, now time.Time, ids []string) e
 	}
 	return nil
 }
-
-func unique[T cmp.Ordered](ids []T) []T {
-	ids = slices.Clone(ids)
-	slices.Sort(ids)
-	return slices.Compact(ids)
-}

@@ -117,7 +117,9 @@ func (s *Service) Run(ctx context.Context) error {
 		group.Go(func() error { return loop.Run(ctx) })
 	}
 	group.Go(func() error { return s.schedule(ctx) })
-	group.Go(func() error { return s.forget(ctx) })
+	group.Go(func() error {
+		return work.Every(ctx, forgetEvery, s.deps.Logger, "forgetting old tasks", s.forget)
+	})
 	if err := group.Wait(); err != nil && ctx.Err() == nil {
 		return err
 	}
@@ -134,3 +136,6 @@ func (s *Service) Ready(ctx context.Context) error {
 
 // poll is how long a lost hint can hold up a pass.
 const poll = 2 * time.Second
+
+// forgetEvery is how often old tasks are looked for.
+const forgetEvery = 10 * time.Minute

@@ -139,30 +139,6 @@ func (s *Service) deliver(ctx context.Context, rows []*report) []work.Result {
 	return results
 }
 
-// isolate sends a batch, and when the receiver refuses it sends its rows one
-// by one, so that one bad row does not hold up its neighbours. When the
-// receiver is away that would only be more calls to nobody.
-func isolate[T any](rows []T, send func([]T) error) []error {
-	errs := make([]error, len(rows))
-	if len(rows) == 0 {
-		return errs
-	}
-	err := send(rows)
-	if err == nil {
-		return errs
-	}
-	if core.ErrorCode(err) == core.CodeUnavailable || len(rows) == 1 {
-		for i := range errs {
-			errs[i] = err
-		}
-		return errs
-	}
-	for i := range rows {
-		errs[i] = send(rows[i : i+1])
-	}
-	return errs
-}
-
 // learnNames asks for the names of organizations, which Waiting shows. A name
 // that cannot be had is no reason to bother anyone: the id stands in for it.
 func (s *Service) learnNames(ctx context.Context, rows []*organization) []work.Result {
@@ -187,21 +163,6 @@ func (s *Service) learnNames(ctx context.Context, rows []*organization) []work.R
 
 // forget removes tasks that ended long ago, a few at a time.
 func (s *Service) forget(ctx context.Context) error {
-	ticker := time.NewTicker(10 * time.Minute)
-	defer ticker.Stop()
-	for {
-		if err := s.forgetOnce(ctx); err != nil && ctx.Err() == nil {
-			s.deps.Logger.Warn("forgetting old tasks failed, trying again", "error", err)
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-ticker.C:
-		}
-	}
-}
-
-func (s *Service) forgetOnce(ctx context.Context) error {
 	before := store.At(s.deps.Clock().Add(-s.cfg.Keep))
 	for ctx.Err() == nil {
 		var ids []core.TaskID

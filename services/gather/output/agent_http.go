@@ -204,8 +204,7 @@ func (s *Service) serveSource(c *gin.Context) {
 	defer r.Close()
 	c.Header("Content-Type", "application/x-git-bundle")
 	c.Status(http.StatusOK)
-	w := &patient{ResponseWriter: c.Writer, rc: http.NewResponseController(c.Writer)}
-	if _, err := io.Copy(w, r); err != nil {
+	if _, err := io.Copy(httpx.Patient(c.Writer), r); err != nil {
 		s.abort(c, err)
 	}
 }

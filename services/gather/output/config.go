@@ -3,6 +3,7 @@
 package output
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/muster-ci/muster/core"
@@ -57,21 +58,14 @@ func Default() Config {
 // withDefaults fills in what is zero.
 func (c Config) withDefaults() Config {
 	d := Default()
-	fill(&c.StepBytes, d.StepBytes)
-	fill(&c.AttemptBytes, d.AttemptBytes)
-	fill(&c.Heartbeat, d.Heartbeat)
-	fill(&c.Grace, d.Grace)
-	fill(&c.SealAfter, max(d.SealAfter, c.Grace))
-	fill(&c.Poll, d.Poll)
-	fill(&c.Requests, d.Requests)
+	c.StepBytes = cmp.Or(c.StepBytes, d.StepBytes)
+	c.AttemptBytes = cmp.Or(c.AttemptBytes, d.AttemptBytes)
+	c.Heartbeat = cmp.Or(c.Heartbeat, d.Heartbeat)
+	c.Grace = cmp.Or(c.Grace, d.Grace)
+	c.SealAfter = cmp.Or(c.SealAfter, max(d.SealAfter, c.Grace))
+	c.Poll = cmp.Or(c.Poll, d.Poll)
+	c.Requests = cmp.Or(c.Requests, d.Requests)
 	return c
-}
-
-func fill[T comparable](v *T, fallback T) {
-	var zero T
-	if *v == zero {
-		*v = fallback
-	}
 }
 
 // Validate returns a CodeInvalid error that names the first bad field.

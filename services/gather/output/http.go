@@ -8,7 +8,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -46,12 +45,10 @@ func (s *Service) serveOutput(c *gin.Context) {
 	}
 }
 
-// writeTimeout is how long a reader may take to accept 32 KiB.
-const writeTimeout = time.Minute
-
 // copyFlushed copies and hands every piece on at once.
 func copyFlushed(w http.ResponseWriter, r io.Reader) error {
 	rc := http.NewResponseController(w)
+	w = httpx.Patient(w)
 	buf := make([]byte, 32<<10)
 	for {
 		// A step that is silent for now must not look like no answer at all.
@@ -59,8 +56,6 @@ func copyFlushed(w http.ResponseWriter, r io.Reader) error {
 			return err
 		}
 		n, err := r.Read(buf)
-		// Without deadlines (a writer in tests) it only waits longer.
-		_ = rc.SetWriteDeadline(time.Now().Add(writeTimeout))
 		if _, err := w.Write(buf[:n]); err != nil {
 			return err
 		}

@@ -78,20 +78,7 @@ func (s *Service) download(c *gin.Context) {
 	h.Set("Cache-Control", "private, no-cache")
 	// Bytes never change, so the length names the content.
 	h.Set("ETag", fmt.Sprintf(`"%s-%d-%d"`, want.Attempt, want.Step, r.info.Kept))
-	http.ServeContent(&patient{ResponseWriter: c.Writer, rc: http.NewResponseController(c.Writer)}, c.Request, "", time.Time{}, r)
-}
-
-// patient gives a client time for each write, and not for all of them: a large
-// download over a slow line is welcome, a stalled one is not.
-type patient struct {
-	http.ResponseWriter
-	rc *http.ResponseController
-}
-
-// Write implements io.Writer.
-func (p *patient) Write(data []byte) (int, error) {
-	_ = p.rc.SetWriteDeadline(time.Now().Add(writeTimeout)) // not every writer has deadlines
-	return p.ResponseWriter.Write(data)
+	http.ServeContent(httpx.Patient(c.Writer), c.Request, "", time.Time{}, r)
 }
 
 // retry is what clients wait before they connect again.

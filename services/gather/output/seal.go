@@ -149,8 +149,11 @@ func (s *Service) seal(ctx context.Context, a *attemptRow) error {
 	if err == nil && mine != "" && a.Object != mine {
 		err = s.deps.Objects.Delete(ctx, mine)
 	}
-	s.deps.Logger.Debug("output sealed", "attempt_id", a.ID, "streams", len(streams), "object", a.Object, "error", err)
-	return err
+	if err != nil {
+		return err
+	}
+	s.deps.Logger.Debug("output sealed", "attempt_id", a.ID, "streams", len(streams), "object", a.Object)
+	return nil
 }
 
 func putIndex(ctx context.Context, tx bun.IDB, streams []*streamRow) error {

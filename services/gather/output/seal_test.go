@@ -36,6 +36,71 @@ func (a *agent) objects() (keys []string) {
 	return keys
 }
 
+// sealing is an attempt that has ended with output in two of its three steps.
+type sealing struct {
+	*agent
+	big, small []byte
+}
+
+func newSealing(h *harness) *sealing {
+	a := &sealing{agent: h.claimed(), big: text(3<<20 + 12345), small: []byte("short\n")}
+	for step := range 3 {
+		a.run(step)
+	}
+	a.write(0, 0, a.big)
+	a.write(2, 0, a.small)
+	a.end()
+	return a
+}
+
+// same checks that readers find every byte in its place.
+func (a *sealing) same(when string) {
+	t := a.h.t
+	t.Helper()
+	if got := a.read(core.OutputRange{}); !bytes.Equal(got, a.big) {
+		t.Fatalf("%s: step 0 has %d bytes that differ", when, len(got))
+	}
+	if got := a.read(core.OutputRange{Offset: 777_777, Limit: 500_000}); !bytes.Equal(got, a.big[777_777:1_277_777]) {
+		t.Fatalf("%s: a range of step 0 has %d bytes that differ", when, len(got))
+	}
+	if one, two := a.read(core.OutputRange{Step: 1}), a.read(core.OutputRange{Step: 2, Offset: 2}); len(one) != 0 || !bytes.Equal(two, a.small[2:]) {
+		t.Fatalf("%s: got %q and %q of the other steps", when, one, two)
+	}
+}
+
+// crashAtUpload plays a sealer that dies when its upload has come to its end.
+func (a *sealing) crashAtUpload(row *attemptRow) {
+	a.h.t.Helper()
+	lost := *row
+	lost.Object = objectPrefix(row) + "lost"
+	streams := []*streamRow{{Attempt: a.id, Stream: 1, Kept: int64(len(a.big))}}
+	if err := a.h.service.upload(context.Background(), &lost, streams); err != nil {
+		a.h.t.Fatal(err)
+	}
+}
+
+// sealTwice has an attempt sealed, and once more by a sealer that has not
+// noticed. It returns the sealed row.
+func (a *sealing) sealTwice() *attemptRow {
+	t, ctx := a.h.t, context.Background()
+	t.Helper()
+	row := a.row()
+	if err := a.h.service.seal(ctx, row); err != nil {
+		t.Fatal(err)
+	}
+	if row.Phase != phaseSealed || a.count("chunks") == 0 {
+		t.Errorf("got phase %q and %d chunks, want sealed and chunks", row.Phase, a.count("chunks"))
+	}
+	a.same("sealed")
+	stale := *row
+	stale.Phase, stale.Object = phaseSealing, ""
+	if err := a.h.service.seal(ctx, &stale); err != nil || stale.Object != row.Object {
+		t.Errorf("sealing twice: got object %q, %v; want %q", stale.Object, err, row.Object)
+	}
+	a.same("sealed twice")
+	return row
+}
+
 // TestSealingSurvivesACrashAtEachStep stops the sealer after each of its writes
 // and lets a new process go on; in between everything is readable.
 func TestSealingSurvivesACrashAtEachStep(t *testing.T) {
@@ -43,27 +108,8 @@ func TestSealingSurvivesACrashAtEachStep(t *testing.T) {
 	storetest.Each(t, "output", func(t *testing.T, open func() *store.DB) {
 		h := newHarness(t, open, Config{})
 		ctx := context.Background()
-		a := h.claimed()
-		a.run(0)
-		a.run(1)
-		a.run(2)
-		big, small := text(3<<20+12345), []byte("short\n")
-		a.write(0, 0, big)
-		a.write(2, 0, small)
-		a.end()
-		same := func(when string) {
-			t.Helper()
-			if got := a.read(core.OutputRange{}); !bytes.Equal(got, big) {
-				t.Fatalf("%s: step 0 has %d bytes that differ", when, len(got))
-			}
-			if got := a.read(core.OutputRange{Offset: 777_777, Limit: 500_000}); !bytes.Equal(got, big[777_777:1_277_777]) {
-				t.Fatalf("%s: a range of step 0 has %d bytes that differ", when, len(got))
-			}
-			if one, two := a.read(core.OutputRange{Step: 1}), a.read(core.OutputRange{Step: 2, Offset: 2}); len(one) != 0 || string(two) != "ort\n" {
-				t.Fatalf("%s: got %q and %q of the other steps", when, one, two)
-			}
-		}
-		same("before")
+		a := newSealing(h)
+		a.same("before")
 		h.advance(30 * time.Second) // not due: nothing happens by itself meanwhile
 		row := a.row()
 		if err := h.service.shut(ctx, row); err != nil {
@@ -72,41 +118,21 @@ func TestSealingSurvivesACrashAtEachStep(t *testing.T) {
 		if status, _ := a.frames(); status != 200 {
 			t.Errorf("no frames: got %d, want 200", status)
 		}
-		same("shut")
+		a.same("shut")
 		h.restart()
-		// An upload that came to its end, and then the process died.
-		lost := *row
-		lost.Object = objectPrefix(row) + "lost"
-		streams := []*streamRow{{Attempt: a.id, Stream: 1, Kept: int64(len(big))}}
-		if err := h.service.upload(ctx, &lost, streams); err != nil {
-			t.Fatal(err)
-		}
-		same("uploaded")
+		a.crashAtUpload(row)
+		a.same("uploaded")
 		h.restart()
-		row = a.row()
-		if err := h.service.seal(ctx, row); err != nil {
-			t.Fatal(err)
-		}
-		if row.Phase != phaseSealed || a.count("chunks") == 0 {
-			t.Errorf("got phase %q and %d chunks, want sealed and chunks", row.Phase, a.count("chunks"))
-		}
-		same("sealed")
-		// A second sealer that has not noticed.
-		stale := *row
-		stale.Phase, stale.Object = phaseSealing, ""
-		if err := h.service.seal(ctx, &stale); err != nil || stale.Object != row.Object {
-			t.Errorf("sealing twice: got object %q, %v; want %q", stale.Object, err, row.Object)
-		}
-		same("sealed twice")
+		row = a.sealTwice()
 		if err := h.service.deleteChunks(ctx, row); err != nil {
 			t.Fatal(err)
 		}
-		same("chunks deleted")
+		a.same("chunks deleted")
 		h.restart()
 		if err := h.service.prune(ctx, a.row()); err != nil {
 			t.Fatal(err)
 		}
-		same("pruned")
+		a.same("pruned")
 		if keys := a.objects(); len(keys) != 1 || keys[0] != row.Object {
 			t.Errorf("got objects %v, want %s alone", keys, row.Object)
 		}

@@ -75,6 +75,14 @@ func (p *Platform) Calls(method string) int {
 	return p.calls[method]
 }
 
+// AwaitCalls waits until a method was called at least n times.
+func (p *Platform) AwaitCalls(method string, n int) {
+	defer p.lock("AwaitCalls")()
+	for p.calls[method] < n {
+		p.changed.Wait()
+	}
+}
+
 // SetAway makes a method answer CodeUnavailable, or no longer.
 func (p *Platform) SetAway(method string, away bool) {
 	defer p.lock("SetAway")()

@@ -176,7 +176,7 @@ func (c *Cluster) Submit(ctx context.Context, p cluster.Placement) error {
 	}
 	images := p.Spec.Plan.Executor.Images
 	switch {
-	case !isAttempt(string(p.Attempt.ID)):
+	case !cluster.IsAttempt(string(p.Attempt.ID)):
 		return &cluster.Refusal{Reason: fmt.Sprintf("%q cannot be the name of an attempt", p.Attempt.ID)}
 	case len(images) == 0:
 		return &cluster.Refusal{Reason: "the job uses the docker executor and names no image"}

@@ -11,7 +11,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/muster-ci/muster/core"
-	"github.com/muster-ci/muster/internal/workload"
+	"github.com/muster-ci/muster/services/dispatch/placements/cluster"
 )
 
 // HostName is the name by which containers reach the host. Use it in
@@ -45,12 +45,7 @@ type Deps struct {
 	Logger hclog.Logger
 	Clock  core.Clock
 	NewID  func() string // of allocations
-	Issuer Issuer
-}
-
-// Issuer makes workload identities; *workload.Local is one.
-type Issuer interface {
-	Issue(c workload.Claims, ttl time.Duration) (string, error)
+	Issuer cluster.Issuer
 }
 
 func (c *Config) complete() error {

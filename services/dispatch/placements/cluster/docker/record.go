@@ -52,14 +52,7 @@ func (c *Cluster) file(id core.AttemptID) string {
 }
 
 func (c *Cluster) save(r *record) error {
-	b, err := json.Marshal(r)
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(c.file(r.Attempt)+".new", b, 0o600); err != nil {
-		return err
-	}
-	return os.Rename(c.file(r.Attempt)+".new", c.file(r.Attempt))
+	return cluster.WriteState(c.file(r.Attempt), r)
 }
 
 // load reads the records that an earlier process left.
@@ -73,7 +66,7 @@ func (c *Cluster) load() error {
 	}
 	for _, e := range entries {
 		name, ok := strings.CutSuffix(e.Name(), suffix)
-		if !ok || !isAttempt(name) {
+		if !ok || !cluster.IsAttempt(name) {
 			continue
 		}
 		b, err := os.ReadFile(c.file(core.AttemptID(name)))
@@ -87,10 +80,6 @@ func (c *Cluster) load() error {
 		c.runs[r.Attempt] = r
 	}
 	return nil
-}
-
-func isAttempt(name string) bool {
-	return len(name) == 28 && strings.HasPrefix(name, "m-") && !strings.ContainsAny(name, "/.")
 }
 
 func (c *Cluster) remove(id core.AttemptID) error {

@@ -45,8 +45,6 @@ func New(cfg Config, deps Deps) (*Cluster, error) {
 // prefix is what all ids of attempts begin with.
 const prefix = "m-"
 
-func isAttempt(id string) bool { return len(id) == 28 && strings.HasPrefix(id, prefix) }
-
 // Submit implements cluster.Cluster.
 func (c *Cluster) Submit(ctx context.Context, p cluster.Placement) error {
 	kind := p.Attempt.Executor
@@ -137,7 +135,7 @@ func (c *Cluster) List(ctx context.Context) ([]cluster.Allocation, error) {
 	}
 	var list []cluster.Allocation
 	for _, job := range jobs {
-		if isAttempt(job.ID) {
+		if cluster.IsAttempt(job.ID) {
 			list = append(list, ofJob(job, found[job.ID], waits[job.ID]))
 		}
 	}
@@ -229,12 +227,12 @@ func (c *Cluster) fromEvents(events []api.Event) []cluster.Allocation {
 		switch e.Topic {
 		case api.TopicAllocation:
 			alloc, err := e.Allocation()
-			if err == nil && alloc != nil && isAttempt(alloc.JobID) {
+			if err == nil && alloc != nil && cluster.IsAttempt(alloc.JobID) {
 				news = append(news, fromStub(stubOf(alloc)))
 			}
 		case api.TopicEvaluation:
 			eval, err := e.Evaluation()
-			if err != nil || eval == nil || !isAttempt(eval.JobID) || eval.Status != "blocked" {
+			if err != nil || eval == nil || !cluster.IsAttempt(eval.JobID) || eval.Status != "blocked" {
 				continue
 			}
 			news = append(news, cluster.Allocation{

@@ -50,15 +50,7 @@ func (r *record) allocation(node string) cluster.Allocation {
 func (c *Cluster) folder(id core.AttemptID) string { return filepath.Join(c.cfg.Dir, string(id)) }
 
 func (c *Cluster) save(r *record) error {
-	b, err := json.Marshal(r)
-	if err != nil {
-		return err
-	}
-	path := filepath.Join(c.folder(r.Attempt), "state.json")
-	if err := os.WriteFile(path+".new", b, 0o600); err != nil {
-		return err
-	}
-	return os.Rename(path+".new", path)
+	return cluster.WriteState(filepath.Join(c.folder(r.Attempt), "state.json"), r)
 }
 
 // load reads the folders that an earlier parent left.
@@ -71,7 +63,7 @@ func (c *Cluster) load() error {
 		return fmt.Errorf("reading the folder of attempts: %w", err)
 	}
 	for _, e := range entries {
-		if !e.IsDir() || !isAttempt(e.Name()) {
+		if !e.IsDir() || !cluster.IsAttempt(e.Name()) {
 			continue
 		}
 		r, err := c.read(core.AttemptID(e.Name()))
@@ -83,8 +75,6 @@ func (c *Cluster) load() error {
 	}
 	return nil
 }
-
-func isAttempt(name string) bool { return len(name) == 28 && name[:2] == "m-" }
 
 // read returns the record of a folder. One without a record was only just made
 // when its parent died: nothing was started in it.

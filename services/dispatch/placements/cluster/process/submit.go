@@ -39,7 +39,7 @@ func (c *Cluster) Submit(ctx context.Context, p cluster.Placement) error {
 		return err
 	}
 	id := p.Attempt.ID
-	if !isAttempt(string(id)) || strings.ContainsAny(string(id), "/.") {
+	if !cluster.IsAttempt(string(id)) || strings.ContainsAny(string(id), "/.") {
 		return &cluster.Refusal{Reason: fmt.Sprintf("%q cannot be the name of an attempt", id)}
 	}
 	c.mu.Lock()

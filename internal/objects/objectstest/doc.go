@@ -1,0 +1,4 @@
+// SPDX-License-Identifier: MPL-2.0
+
+// Package objectstest holds what every object store must do.
+package objectstest
