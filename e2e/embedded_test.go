@@ -27,6 +27,7 @@ var binaries = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
+	after = append(after, func() { os.RemoveAll(dir) })
 	cmd := exec.Command("go", "build", "-trimpath", "-o", dir+"/", "../cmd/muster", "../cmd/muster-agent")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -42,9 +43,6 @@ func TestMain(m *testing.M) {
 	code := m.Run()
 	for _, f := range after {
 		f()
-	}
-	if dir, err := binaries(); err == nil {
-		os.RemoveAll(dir)
 	}
 	os.Exit(code)
 }

@@ -150,6 +150,9 @@ func (c *coordination) run(b *testing.B) {
 	}
 }
 
+// roundTimeout is far more than a round takes on a loaded machine.
+const roundTimeout = 3 * time.Minute
+
 // round creates workflows with the given number of jobs in all, none of which
 // requires another, and returns when all have succeeded.
 func (c *coordination) round(b *testing.B, number, jobs, perWorkflow int) {
@@ -171,7 +174,11 @@ func (c *coordination) round(b *testing.B, number, jobs, perWorkflow int) {
 			b.Fatalf("creating a workflow: %v", err)
 		}
 	}
-	<-c.stub.ended
+	select {
+	case <-c.stub.ended:
+	case <-time.After(roundTimeout):
+		b.Fatalf("%d of %d attempts were not placed after %s", c.stub.left.Load(), jobs, roundTimeout)
+	}
 	c.awaitSuccess(b, pipeline.ID)
 }
 
@@ -190,7 +197,7 @@ func widePlan(jobs int) core.WorkflowPlan {
 // them already.
 func (c *coordination) awaitSuccess(b *testing.B, id core.PipelineID) {
 	b.Helper()
-	tick := time.NewTicker(5 * time.Millisecond)
+	tick, late := time.NewTicker(5*time.Millisecond), time.After(roundTimeout)
 	defer tick.Stop()
 	workflows := c.seams.peersOf("pipelines").Workflows()
 	for {
@@ -211,7 +218,11 @@ func (c *coordination) awaitSuccess(b *testing.B, id core.PipelineID) {
 		if open == 0 {
 			return
 		}
-		<-tick.C
+		select {
+		case <-tick.C:
+		case <-late:
+			b.Fatalf("%d of %d workflows have not ended after %s", open, len(all), roundTimeout)
+		}
 	}
 }
 
@@ -225,14 +236,25 @@ type stubPlacements struct {
 
 	mu      sync.Mutex
 	pending []core.Attempt
+	known   map[core.AttemptID]bool
 }
 
-func (s *stubPlacements) expect(attempts int) { s.left.Store(int64(attempts)) }
+func (s *stubPlacements) expect(attempts int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.known = make(map[core.AttemptID]bool, attempts)
+	s.left.Store(int64(attempts))
+}
 
 // Place implements that part of core.Placements that the queue needs here.
 func (s *stubPlacements) Place(_ context.Context, attempts []core.Attempt) error {
 	s.mu.Lock()
-	s.pending = append(s.pending, attempts...)
+	for _, a := range attempts {
+		if !s.known[a.ID] { // a call may be repeated
+			s.known[a.ID] = true
+			s.pending = append(s.pending, a)
+		}
+	}
 	s.mu.Unlock()
 	select {
 	case s.more <- struct{}{}:
