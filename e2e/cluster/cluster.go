@@ -173,6 +173,7 @@ func (c *Cluster) Down(ctx context.Context) error {
 		sig  syscall.Signal
 	}{{"nomad-client", syscall.SIGINT}, {"nomad-server", syscall.SIGINT}, {"vault", syscall.SIGINT}, {"consul", syscall.SIGKILL}, {"dockerd", syscall.SIGTERM}} {
 		keep(process{p.name, c.Dir}.stop(ctx, p.sig, 20*time.Second))
+		keep(process{p.name, c.Dir}.sweep())
 		c.say("%-14s stopped", p.name)
 	}
 	keep(unmountBelow(c.Dir))

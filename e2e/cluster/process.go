@@ -47,7 +47,60 @@ func (p process) start(env []string, command string, args ...string) error {
 	if err != nil {
 		return fmt.Errorf("%s ended at once; see %s: %w", p.name, p.log(), err)
 	}
+	if err := p.remember(cmd.Process.Pid); err != nil {
+		return err
+	}
 	return os.WriteFile(p.file(), fmt.Appendf(nil, "%d %s\n", cmd.Process.Pid, began), 0o644)
+}
+
+// remember notes the session that the program leads. Helpers that it starts are
+// members, and those of one that was killed live on.
+func (p process) remember(session int) error {
+	file, err := os.OpenFile(filepath.Join(p.dir, p.name+".sessions"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return fmt.Errorf("noting the session of %s: %w", p.name, err)
+	}
+	_, err = fmt.Fprintln(file, session)
+	return errors.Join(err, file.Close())
+}
+
+// sweep ends what is left of all sessions that the program has led. The kernel
+// gives the number of a session to no other process while it has members.
+func (p process) sweep() error {
+	path := filepath.Join(p.dir, p.name+".sessions")
+	text, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("reading the sessions of %s: %w", p.name, err)
+	}
+	led := map[string]bool{}
+	for _, session := range strings.Fields(string(text)) {
+		led[session] = true
+	}
+	stats, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil {
+		return fmt.Errorf("listing processes: %w", err)
+	}
+	for _, stat := range stats {
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(stat)))
+		if fields := statFields(pid); err == nil && len(fields) > 3 && led[fields[3]] {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+	}
+	return os.Remove(path)
+}
+
+// statFields are the fields of /proc/<pid>/stat from the third on (proc(5)):
+// state, parent, group, session, ... None when the process has gone.
+func statFields(pid int) []string {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return nil
+	}
+	_, rest, _ := strings.Cut(string(text), ") ")
+	return strings.Fields(rest)
 }
 
 // pid returns the id of the program, 0 when it does not run.
@@ -70,12 +123,7 @@ func (p process) pid() int {
 // beginning is the start time of a process in clock ticks since boot, field 22
 // of /proc/<pid>/stat (proc(5)); a zombie counts as gone.
 func beginning(pid int) (string, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return "", err
-	}
-	_, rest, _ := strings.Cut(string(text), ") ")
-	fields := strings.Fields(rest)
+	fields := statFields(pid)
 	if len(fields) < 20 || fields[0] == "Z" {
 		return "", errors.New("the process has ended")
 	}
