@@ -49,7 +49,7 @@ test: ## Unit and integration tests: embedded parts and a real PostgreSQL; minut
 
 .PHONY: e2e
 e2e: tools system-packages ## End-to-end tests on real Nomad, Consul, Vault, PostgreSQL and Docker
-	PATH="$$PATH:$(TOOLS)" MUSTER_REQUIRE_TOOLS=1 go test -count=1 ./internal/secrets/... ./internal/resolve/... ./services/dispatch/placements/cluster/...
+	PATH="$$PATH:$(TOOLS)" MUSTER_REQUIRE_TOOLS=1 go test -count=1 ./internal/testx/... ./internal/secrets/... ./internal/resolve/... ./services/dispatch/placements/cluster/...
 	PATH="$$PATH:$(TOOLS)" MUSTER_REQUIRE_TOOLS=1 go test -count=1 -timeout=45m -tags=e2e -v -run 'TestCluster' ./e2e
 
 .PHONY: check

@@ -25,9 +25,21 @@ func version(tool string) string {
 	}
 }
 
-// Tool returns the path of a program.
+// OnlyWithTools skips a test on real Nomad, Consul, Vault or Docker unless
+// MUSTER_REQUIRE_TOOLS is 1, as `make e2e` sets it: two Nomads or two Docker
+// engines on one machine share its bridges, so these tests must not run beside
+// a cluster that happens to be up.
+func OnlyWithTools(t testing.TB) {
+	t.Helper()
+	if os.Getenv("MUSTER_REQUIRE_TOOLS") != "1" {
+		t.Skip("runs on the real tools as part of `make e2e` (MUSTER_REQUIRE_TOOLS=1)")
+	}
+}
+
+// Tool returns the path of a program, see OnlyWithTools.
 func Tool(t testing.TB, name string) string {
 	t.Helper()
+	OnlyWithTools(t)
 	if path, err := exec.LookPath(name); err == nil {
 		return path
 	}
@@ -39,9 +51,6 @@ func Tool(t testing.TB, name string) string {
 	if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o111 != 0 {
 		return path
 	}
-	if os.Getenv("MUSTER_REQUIRE_TOOLS") == "1" {
-		t.Fatalf("%s is neither in PATH nor at %s, and MUSTER_REQUIRE_TOOLS is 1; run `make tools`", name, path)
-	}
-	t.Skipf("%s is neither in PATH nor at %s; run `make tools` to have this test run", name, path)
+	t.Fatalf("%s is neither in PATH nor at %s, and MUSTER_REQUIRE_TOOLS is 1; run `make tools`", name, path)
 	return ""
 }

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/moby/moby/client"
+
+	"github.com/muster-ci/muster/internal/testx"
 )
 
 // Image has busybox and nothing else, PauseImage is the same and sleeps. Both
@@ -84,6 +86,7 @@ func Engine(t *testing.T) string {
 
 func tool(t *testing.T, name string) string {
 	t.Helper()
+	testx.OnlyWithTools(t)
 	path, err := exec.LookPath(name)
 	if err != nil {
 		unavailable(t, name+" is not in PATH")
