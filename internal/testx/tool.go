@@ -5,25 +5,8 @@ package testx
 import (
 	"os"
 	"os/exec"
-	"path/filepath"
 	"testing"
 )
-
-// version is the release of a tool that `make tools` builds.
-func version(tool string) string {
-	switch tool {
-	case "consul":
-		return "v1.21.0"
-	case "nomad":
-		return "v1.11.2"
-	case "nomad-autoscaler":
-		return "v0.4.7"
-	case "vault":
-		return "v1.19.0"
-	default:
-		return ""
-	}
-}
 
 // OnlyWithTools skips a test on real Nomad, Consul, Vault or Docker unless
 // MUSTER_REQUIRE_TOOLS is 1, as `make e2e` sets it: two Nomads or two Docker
@@ -36,21 +19,14 @@ func OnlyWithTools(t testing.TB) {
 	}
 }
 
-// Tool returns the path of a program, see OnlyWithTools.
+// Tool returns the path of a program, see OnlyWithTools. That it is missing is a
+// failure: `make e2e` puts what `make tools` built on PATH.
 func Tool(t testing.TB, name string) string {
 	t.Helper()
 	OnlyWithTools(t)
-	if path, err := exec.LookPath(name); err == nil {
-		return path
-	}
-	cache, err := os.UserCacheDir()
+	path, err := exec.LookPath(name)
 	if err != nil {
-		t.Fatalf("finding the folder of the tools: %v", err)
+		t.Fatalf("%s is not on PATH; `make tools system-packages` gets it, and `scripts/tools.sh --path` says where the tools are", name)
 	}
-	path := filepath.Join(cache, "muster", "tools", name+"-"+version(name), name)
-	if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o111 != 0 {
-		return path
-	}
-	t.Fatalf("%s is neither in PATH nor at %s, and MUSTER_REQUIRE_TOOLS is 1; run `make tools`", name, path)
-	return ""
+	return path
 }

@@ -6,7 +6,6 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
-	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -27,12 +26,12 @@ const (
 )
 
 // Engine starts a Docker engine for the test, on a socket and folder of its own
-// and without touching the host's network, and returns its address. Where there
-// is no dockerd the test is skipped, or fails if MUSTER_REQUIRE_TOOLS is 1.
+// and without touching the host's network, and returns its address. It runs
+// where testx.OnlyWithTools lets it.
 func Engine(t *testing.T) string {
 	t.Helper()
-	dockerd := tool(t, "dockerd")
-	busybox := tool(t, "busybox")
+	dockerd := testx.Tool(t, "dockerd")
+	busybox := testx.Tool(t, "busybox")
 	dir, err := os.MkdirTemp("", "dockerd") // short: a socket's path may have 107 bytes
 	if err != nil {
 		t.Fatal(err)
@@ -72,7 +71,7 @@ func Engine(t *testing.T) string {
 		select {
 		case gone := <-ended:
 			ended <- gone
-			unavailable(t, fmt.Sprintf("dockerd does not run here: %v\n%s", gone, tail(out.String())))
+			t.Fatalf("dockerd does not run here: %v\n%s", gone, tail(out.String()))
 		default:
 		}
 		if time.Now().After(deadline) {
@@ -82,24 +81,6 @@ func Engine(t *testing.T) string {
 	importImage(t, c, busybox, Image)
 	importImage(t, c, busybox, PauseImage, `ENTRYPOINT ["/bin/sleep", "86400"]`)
 	return host
-}
-
-func tool(t *testing.T, name string) string {
-	t.Helper()
-	testx.OnlyWithTools(t)
-	path, err := exec.LookPath(name)
-	if err != nil {
-		unavailable(t, name+" is not in PATH")
-	}
-	return path
-}
-
-func unavailable(t *testing.T, reason string) {
-	t.Helper()
-	if os.Getenv("MUSTER_REQUIRE_TOOLS") == "1" {
-		t.Fatal(reason)
-	}
-	t.Skip(reason)
 }
 
 func tail(text string) string { return text[max(0, len(text)-4000):] }
