@@ -38,6 +38,16 @@ type CompileRequest struct {
 	Config     string         `json:"config"`
 	Parameters map[string]any `json:"parameters,omitempty"`
 	Values     PipelineValues `json:"values"`
+	// OrganizationID is whose private orbs and URL orb prefixes count; empty
+	// means only what every organization may use.
+	OrganizationID OrganizationID `json:"organization_id,omitempty"`
+	// Orbs are versions that were decided before: of a reference that is in it,
+	// exactly this one is used. A pipeline keeps one lock for all its compilations.
+	Orbs []LockedOrb `json:"orbs,omitempty"`
+	// Continuation is true for the config that continues a setup pipeline.
+	Continuation bool `json:"continuation,omitempty"`
+	// Schedule compiles one scheduled workflow (`triggers:`) and nothing else.
+	Schedule string `json:"schedule,omitempty"`
 }
 
 // PipelineValues are the `pipeline.*` values that a config may read, by the
@@ -51,6 +61,8 @@ type CompileResult struct {
 	Processed string        `json:"processed,omitempty"` // the expanded config, as `config process` prints it
 	Errors    []ConfigError `json:"errors,omitempty"`
 	Warnings  []ConfigError `json:"warnings,omitempty"`
+	// Orbs are the references that were resolved, in order, each once.
+	Orbs []LockedOrb `json:"orbs,omitempty"`
 }
 
 // ConfigError is one mistake in a config. Line and Column count from 1; 0 means

@@ -9,6 +9,12 @@ import "time"
 // filter switched off is not in it.
 type Plan struct {
 	Workflows []WorkflowPlan `json:"workflows"`
+	// Schedules are the workflows that wait for a time of day (`triggers:`).
+	// They are not among Workflows.
+	Schedules []SchedulePlan `json:"schedules,omitempty"`
+	// Setup marks a setup config: its pipeline is to be continued with another
+	// config, by one of its jobs.
+	Setup bool `json:"setup,omitempty"`
 }
 
 // WorkflowPlan is one workflow: jobs whose Requires form a directed graph
@@ -16,16 +22,40 @@ type Plan struct {
 type WorkflowPlan struct {
 	Name string    `json:"name"`
 	Jobs []JobPlan `json:"jobs"`
+	// MaxAutoReruns is how often the workflow is rerun from failed by itself.
+	MaxAutoReruns int `json:"max_auto_reruns,omitempty"`
+	// Groups are the job groups whose members are among Jobs.
+	Groups []GroupPlan `json:"groups,omitempty"`
+}
+
+// GroupPlan is one use of a job group: jobs that hold one serial group
+// together. Its members carry the name in JobPlan.Group.
+type GroupPlan struct {
+	Name        string `json:"name"` // unique in its workflow, among jobs too
+	SerialGroup string `json:"serial_group,omitempty"`
+}
+
+// SchedulePlan is a workflow that runs at the times of Cron, which are in UTC,
+// on the branches that the rule accepts.
+type SchedulePlan struct {
+	Workflow WorkflowPlan `json:"workflow"`
+	Cron     string       `json:"cron"`
+	Only     []string     `json:"only,omitempty"`   // names, or /regular expressions/
+	Ignore   []string     `json:"ignore,omitempty"` // the same
 }
 
 // JobType is CircleCI's `type` of a job.
 type JobType string
 
-// The job types. A no-op job succeeds as soon as its requirements are met.
+// The job types. A no-op job succeeds as soon as its requirements are met; lock
+// and unlock jobs take and give back the serial group that Key names.
 const (
 	JobBuild    JobType = "build"
 	JobApproval JobType = "approval"
 	JobNoOp     JobType = "no-op"
+	JobRelease  JobType = "release"
+	JobLock     JobType = "lock"
+	JobUnlock   JobType = "unlock"
 )
 
 // JobPlan is one node of a workflow.
@@ -40,6 +70,36 @@ type JobPlan struct {
 	Shell            string        `json:"shell,omitempty"`             // "" means the agent's default
 	WorkingDirectory string        `json:"working_directory,omitempty"` // "" means ~/project
 	Steps            []StepPlan    `json:"steps,omitempty"`
+	// Contexts are the names of the contexts whose variables the job gets, a
+	// later one before an earlier one.
+	Contexts []string `json:"contexts,omitempty"`
+	// SerialGroup is the key of the organization-wide lock that the job holds
+	// while it runs.
+	SerialGroup string `json:"serial_group,omitempty"`
+	// Group names the GroupPlan that the job is a member of.
+	Group string `json:"group,omitempty"`
+	// Key is what a lock or an unlock job is about.
+	Key     string       `json:"key,omitempty"`
+	Release *ReleasePlan `json:"release,omitempty"`
+	// CacheRetention overrides how long the job's caches are kept; 0 means the
+	// organization's time.
+	CacheRetention time.Duration `json:"cache_retention,omitempty"`
+	// IPRanges asks for an egress address of a known range.
+	IPRanges bool `json:"ip_ranges,omitempty"`
+}
+
+// ReleasePlan is what a release job asks for.
+type ReleasePlan struct {
+	PlanName   string             `json:"plan_name"`
+	Validation *ReleaseValidation `json:"validation,omitempty"`
+}
+
+// ReleaseValidation is how a release is watched after it.
+type ReleaseValidation struct {
+	Enabled               bool          `json:"enabled,omitempty"`
+	EvaluationTime        time.Duration `json:"evaluation_time,omitempty"`
+	AutoRollbackOnFailure bool          `json:"auto_rollback_on_failure,omitempty"`
+	Webhooks              []string      `json:"webhooks,omitempty"`
 }
 
 // Requirement is one edge: Job must have ended with one of Statuses.
@@ -57,10 +117,11 @@ type EnvVar struct {
 // ExecutorKind says where a job's steps run.
 type ExecutorKind string
 
-// The executors so far.
+// The executors. Jobs of the last one run only where a client offers macOS.
 const (
 	ExecutorDocker  ExecutorKind = "docker"
 	ExecutorMachine ExecutorKind = "machine"
+	ExecutorMacOS   ExecutorKind = "macos"
 )
 
 // Executor is the environment of a job.
@@ -70,6 +131,10 @@ type Executor struct {
 	Images []DockerImage `json:"images,omitempty"`
 	// MachineImage names the machine executor's image; "" means the default.
 	MachineImage string `json:"machine_image,omitempty"`
+	// LayerCaching asks the machine executor for a kept docker layer cache.
+	LayerCaching bool `json:"layer_caching,omitempty"`
+	// Xcode is the version that the macos executor needs.
+	Xcode string `json:"xcode,omitempty"`
 }
 
 // DockerImage is one entry of a job's docker list.
@@ -80,23 +145,115 @@ type DockerImage struct {
 	Command     []string `json:"command,omitempty"`
 	User        string   `json:"user,omitempty"`
 	Environment []EnvVar `json:"environment,omitempty"` // of the container's process, not of steps
+	// At most one of these says how the registry is asked for the image.
+	Auth    *RegistryAuth `json:"auth,omitempty"`
+	AWSAuth *AWSAuth      `json:"aws_auth,omitempty"`
+	GCPAuth *GCPAuth      `json:"gcp_auth,omitempty"`
+}
+
+// RegistryAuth is a user of an image registry. The texts may hold $NAME of a
+// project or context variable: the only place of a config where one is replaced,
+// which happens when the task is placed.
+type RegistryAuth struct {
+	Username string `json:"username"`
+	Password string `json:"password"`
+}
+
+// AWSAuth is access to an ECR registry: a pair of keys, or a role to assume with
+// the job's OIDC token.
+type AWSAuth struct {
+	AccessKeyID     string `json:"access_key_id,omitempty"`
+	SecretAccessKey string `json:"secret_access_key,omitempty"`
+	OIDCRoleARN     string `json:"oidc_role_arn,omitempty"`
+}
+
+// GCPAuth is access to a Google registry: the keys of CircleCI's `gcp_auth`.
+type GCPAuth struct {
+	Fields []EnvVar `json:"fields"`
 }
 
 // StepKind names a built-in step.
 type StepKind string
 
-// The built-in steps so far.
+// The built-in steps.
 const (
-	StepRun      StepKind = "run"
-	StepCheckout StepKind = "checkout"
+	StepRun                  StepKind = "run"
+	StepCheckout             StepKind = "checkout"
+	StepSetupRemoteDocker    StepKind = "setup_remote_docker"
+	StepSaveCache            StepKind = "save_cache"
+	StepRestoreCache         StepKind = "restore_cache"
+	StepStoreArtifacts       StepKind = "store_artifacts"
+	StepStoreTestResults     StepKind = "store_test_results"
+	StepPersistToWorkspace   StepKind = "persist_to_workspace"
+	StepAttachWorkspace      StepKind = "attach_workspace"
+	StepAddSSHKeys           StepKind = "add_ssh_keys"
+	StepInstallSigningBundle StepKind = "install_signing_bundle"
 )
 
-// StepPlan is one step. Exactly the field that Kind names is set.
+// StepPlan is one step. Exactly the field that Kind names is set; a step of the
+// last kind has none.
 type StepPlan struct {
-	Kind     StepKind      `json:"kind"`
-	Name     string        `json:"name"` // what people see; never empty
-	Run      *RunStep      `json:"run,omitempty"`
-	Checkout *CheckoutStep `json:"checkout,omitempty"`
+	Kind               StepKind                `json:"kind"`
+	Name               string                  `json:"name"` // what people see; never empty
+	Run                *RunStep                `json:"run,omitempty"`
+	Checkout           *CheckoutStep           `json:"checkout,omitempty"`
+	SetupRemoteDocker  *SetupRemoteDockerStep  `json:"setup_remote_docker,omitempty"`
+	SaveCache          *SaveCacheStep          `json:"save_cache,omitempty"`
+	RestoreCache       *RestoreCacheStep       `json:"restore_cache,omitempty"`
+	StoreArtifacts     *StoreArtifactsStep     `json:"store_artifacts,omitempty"`
+	StoreTestResults   *StoreTestResultsStep   `json:"store_test_results,omitempty"`
+	PersistToWorkspace *PersistToWorkspaceStep `json:"persist_to_workspace,omitempty"`
+	AttachWorkspace    *AttachWorkspaceStep    `json:"attach_workspace,omitempty"`
+	AddSSHKeys         *AddSSHKeysStep         `json:"add_ssh_keys,omitempty"`
+}
+
+// SetupRemoteDockerStep gives the job a Docker engine of its own.
+type SetupRemoteDockerStep struct {
+	LayerCaching bool   `json:"layer_caching,omitempty"`
+	Version      string `json:"version,omitempty"` // "" means the default
+}
+
+// SaveCacheStep keeps Paths under Key, unless the key is taken. Key holds
+// templates ({{ .Branch }} and others) that the agent fills in.
+type SaveCacheStep struct {
+	Key   string   `json:"key"`
+	Paths []string `json:"paths"`
+	When  When     `json:"when,omitempty"` // "" means on_success
+}
+
+// RestoreCacheStep brings back the newest cache whose key begins with the first
+// of Keys that any cache's key begins with.
+type RestoreCacheStep struct {
+	Keys []string `json:"keys"`
+}
+
+// StoreArtifactsStep keeps a file or a folder for people.
+type StoreArtifactsStep struct {
+	Path        string `json:"path"`
+	Destination string `json:"destination,omitempty"` // "" means Path
+}
+
+// StoreTestResultsStep keeps JUnit files for people and for splitting.
+type StoreTestResultsStep struct {
+	Path string `json:"path"`
+}
+
+// PersistToWorkspaceStep adds a layer to the workflow's workspace: what the
+// globs of Paths match below Root.
+type PersistToWorkspaceStep struct {
+	Root  string   `json:"root"`
+	Paths []string `json:"paths"`
+}
+
+// AttachWorkspaceStep unpacks the layers of the jobs upstream.
+type AttachWorkspaceStep struct {
+	At string `json:"at"`
+}
+
+// AddSSHKeysStep brings the project's keys into the job; no fingerprints means
+// all of them.
+type AddSSHKeysStep struct {
+	Fingerprints []string `json:"fingerprints,omitempty"`
 }
 
 // When says in which state of the job a step runs.
@@ -120,6 +277,9 @@ type RunStep struct {
 	When             When          `json:"when,omitempty"`              // "" means on_success
 	MaxAutoReruns    int           `json:"max_auto_reruns,omitempty"`
 	AutoRerunDelay   time.Duration `json:"auto_rerun_delay,omitempty"`
+	// Deploy marks the old deploy step: of a job's tasks only the first runs it,
+	// after the others have succeeded.
+	Deploy bool `json:"deploy,omitempty"`
 }
 
 // CheckoutMethod is how much history a checkout brings.
