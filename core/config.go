@@ -44,6 +44,9 @@ type CompileRequest struct {
 	// Orbs are versions that were decided before: of a reference that is in it,
 	// exactly this one is used. A pipeline keeps one lock for all its compilations.
 	Orbs []LockedOrb `json:"orbs,omitempty"`
+	// IsOrb is true where Config is the source of an orb: it is checked by
+	// itself, Processed is the orb as it would be published, there is no Plan.
+	IsOrb bool `json:"is_orb,omitempty"`
 	// Continuation is true for the config that continues a setup pipeline.
 	Continuation bool `json:"continuation,omitempty"`
 	// Schedule compiles one scheduled workflow (`triggers:`) and nothing else.

@@ -149,6 +149,8 @@ type Orbs interface {
 	ResolveOrb(ctx context.Context, request ResolveOrbRequest) (ResolvedOrb, error)
 
 	CreateNamespace(ctx context.Context, n Namespace) (Namespace, error)
+	// Namespace returns one by its name, an old name or its id. So that these
+	// cannot be mistaken, no namespace has a name in the form of an id.
 	Namespace(ctx context.Context, name string) (Namespace, error)
 	RenameNamespace(ctx context.Context, rename NamespaceRename) (Namespace, error)
 	// DeleteNamespaceAlias forgets an old name.
@@ -157,6 +159,7 @@ type Orbs interface {
 	DeleteNamespace(ctx context.Context, name string) error
 
 	CreateOrb(ctx context.Context, orb Orb) (Orb, error)
+	// Orb returns one by its full name, or by its id in place of the name.
 	Orb(ctx context.Context, key OrbKey) (Orb, error)
 	ListOrbs(ctx context.Context, filter OrbFilter) (OrbList, error)
 	ChangeOrb(ctx context.Context, change OrbChange) (Orb, error)
