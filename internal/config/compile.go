@@ -14,7 +14,7 @@ import (
 
 // Version names the meaning of the language as this package reads it. Whoever
 // keeps results must keep it with them and drop them when it changes.
-const Version = "1"
+const Version = "2"
 
 // DefaultFile is where a repository keeps its config.
 const DefaultFile = ".circleci/config.yml"
@@ -47,20 +47,17 @@ const (
 )
 
 // compiler is the state of one compilation.
+//
+// The embedded module is the one whose text is being read: names are looked up
+// in it and nowhere else. It changes with every step into an orb and back.
 type compiler struct {
 	*problems
+	*module
 	ctx     context.Context
 	request core.CompileRequest
 	read    func(name string)
-	root    *document.Node
-	reuse   bool // version 2.1: parameters, executors, commands and << >>
-
-	parameters map[string]*document.Node // of the pipeline, resolved
-	jobs       map[string]*definition
-	executors  map[string]*definition
-	commands   map[string]*definition
-	jobOrder   []string            // as in the file
-	names      map[string][]string // by kind, for suggestions
+	reuse   bool                       // version 2.1: parameters, executors, commands and << >>
+	modules map[*document.Node]*module // by the mapping that holds their elements
 
 	stepCount int // expanded so far
 	byteCount int // of the plan so far
@@ -110,7 +107,7 @@ func (c *compiler) compile(limits document.Limits) core.CompileResult {
 	for _, w := range warnings {
 		c.warn(w.Node, w.Message, "")
 	}
-	c.root = root
+	c.module = c.newModule(root, "")
 	if !c.selectDefinitions() {
 		return c.failure()
 	}

@@ -6,7 +6,8 @@
 // Compile runs plain stages over one document; each is a file or a few:
 //
 //	parse    text -> document          internal/config/document
-//	select   document -> definitions   select.go, parameter.go
+//	select   document -> definitions   select.go, module.go, parameter.go
+//	orbs     references -> modules     orbs.go
 //	check    shapes, types, names      read.go, keys.go, surroundings.go, step.go
 //	expand   calls -> jobs             expand.go, template.go, call.go, logic.go
 //	order    names, requires, filters  workflow.go, requires.go, order.go, filter.go

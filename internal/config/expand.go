@@ -4,6 +4,7 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -42,14 +43,17 @@ func (c *compiler) expand(d *definition, given map[string]*document.Node, names 
 		values, ok := c.arguments(d.parameters, given, names, place)
 		if ok {
 			d.read = true
+			defer c.enter(d.owner)()
 			plan = c.job(d, c.substituteBody(d.node, scope{parameters: values}))
 		}
 	}
-	if len(d.parameters) == 0 && len(names) == 0 {
+	if len(d.parameters) == 0 && len(names) == 0 && d.owner.name == "" {
 		read()
-		d.job = plan
 	} else {
-		c.within(fmt.Sprintf("Error calling job: '%s'", clip(d.name)), read)
+		c.within(fmt.Sprintf("Error calling job: '%s'", d.title()), read)
+	}
+	if len(d.parameters) == 0 && len(names) == 0 {
+		d.job = plan
 	}
 	if len(c.errors)+c.more > before {
 		return nil
@@ -112,15 +116,33 @@ func (c *compiler) jobSurroundings(d *definition, n *document.Node) surroundings
 }
 
 // checkUnread looks for mistakes in what no workflow reached, and tells what is
-// not called by anything.
+// not called by anything, in the file and its inline orbs.
 func (c *compiler) checkUnread() {
+	c.checkModule()
+	for _, alias := range slices.Sorted(maps.Keys(c.orbs)) {
+		m := c.orbs[alias]
+		if m == nil {
+			continue
+		}
+		if !m.used {
+			orbs := c.root.Get("orbs")
+			c.warn(orbs.KeyAt(orbs.Find(alias)), fmt.Sprintf("The orb %s is not used", clip(m.name)), "call something of it, or remove it")
+		}
+		leave := c.enter(m)
+		c.checkUnread()
+		leave()
+	}
+}
+
+// checkModule does so for the current module.
+func (c *compiler) checkModule() {
 	for _, name := range c.jobOrder {
 		d := c.jobs[name]
 		if d == nil {
 			continue
 		}
 		if !d.used {
-			c.warn(d.key, fmt.Sprintf("The job %s is not used by any workflow", clip(name)), "list it under a workflow's jobs, or remove it")
+			c.warn(d.key, fmt.Sprintf("The job %s is not used by any workflow", d.title()), "list it under a workflow's jobs, or remove it")
 		}
 		if given, ok := samples(d.parameters); ok && !d.read {
 			c.expand(d, given, nil, d.key)
@@ -128,7 +150,7 @@ func (c *compiler) checkUnread() {
 	}
 	for _, d := range ordered(c.commands) {
 		if !d.used {
-			c.warn(d.key, fmt.Sprintf("The command %s is not used by any job", clip(d.name)), "")
+			c.warn(d.key, fmt.Sprintf("The command %s is not used by any job", d.title()), "")
 		}
 		if given, ok := samples(d.parameters); ok && !d.read {
 			values, _ := c.arguments(d.parameters, given, nil, d.key)

@@ -151,7 +151,7 @@ func (c *compiler) arguments(declared []parameter, given map[string]*document.No
 		switch {
 		case present:
 			ok = c.fits(p, value) && ok
-			values[p.name] = canonical(p, value)
+			values[p.name] = c.handed(p, canonical(p, value))
 		case p.fallback != nil:
 			values[p.name] = canonical(p, p.fallback)
 		default:

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/muster-ci/muster/core"
 	"github.com/muster-ci/muster/internal/config/document"
@@ -15,9 +16,8 @@ import (
 // problems collects mistakes. The same one at the same place is told once,
 // however often the definition that holds it is used.
 type problems struct {
-	file     string
-	text     string
-	lines    *document.Lines // made when first needed
+	main     *source
+	sources  map[*document.Node]*source // of orbs, by the root of their documents
 	errors   []core.ConfigError
 	warnings []core.ConfigError
 	seen     map[seenProblem]bool
@@ -26,12 +26,34 @@ type problems struct {
 }
 
 type seenProblem struct {
+	source       *source
 	line, column int
 	message      string
 }
 
+// source is a text that mistakes are shown in.
+type source struct {
+	file  string
+	lines func() *document.Lines // split when first needed
+}
+
+func newSource(file, text string) *source {
+	return &source{file: file, lines: sync.OnceValue(func() *document.Lines { return document.NewLines(text) })}
+}
+
 func newProblems(file, text string) *problems {
-	return &problems{file: file, text: text, seen: map[seenProblem]bool{}}
+	return &problems{main: newSource(file, text), sources: map[*document.Node]*source{}, seen: map[seenProblem]bool{}}
+}
+
+// sourceOf finds out in which text a node was written.
+func (p *problems) sourceOf(n *document.Node) *source {
+	if n == nil || len(p.sources) == 0 {
+		return p.main
+	}
+	if s := p.sources[n.Root()]; s != nil {
+		return s
+	}
+	return p.main
 }
 
 // fail notes an error at a node; nil means that no place is known.
@@ -56,11 +78,12 @@ func (p *problems) warn(n *document.Node, message, suggestion string) {
 }
 
 func (p *problems) problem(n *document.Node, message, suggestion string) (core.ConfigError, bool) {
-	e := core.ConfigError{Message: message, File: p.file, Suggestion: suggestion}
+	s := p.sourceOf(n)
+	e := core.ConfigError{Message: message, File: s.file, Suggestion: suggestion}
 	if n != nil {
 		e.Line, e.Column = n.Line, n.Column
 	}
-	key := seenProblem{line: e.Line, column: e.Column, message: message}
+	key := seenProblem{source: s, line: e.Line, column: e.Column, message: message}
 	if p.seen[key] {
 		return e, false
 	}
@@ -70,21 +93,25 @@ func (p *problems) problem(n *document.Node, message, suggestion string) (core.C
 	}
 	if n != nil {
 		e.Path = clip(n.Path())
-		if p.lines == nil {
-			p.lines = document.NewLines(p.text)
-		}
-		e.Excerpt = p.lines.Excerpt(e.Line, e.Column)
+		e.Excerpt = s.lines().Excerpt(e.Line, e.Column)
 	}
 	return e, true
 }
 
-// sorted returns problems in the order of the file.
+// sorted returns problems in the order of the file, then those of each orb.
 func (p *problems) sorted(list []core.ConfigError) []core.ConfigError {
 	slices.SortStableFunc(list, func(a, b core.ConfigError) int {
-		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+		switch {
+		case a.File == b.File:
+		case a.File == p.main.file:
+			return -1
+		case b.File == p.main.file:
+			return 1
+		}
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
 	if p.more > 0 && len(list) == maxErrors {
-		list = append(list, core.ConfigError{File: p.file, Message: fmt.Sprintf("and %d more errors", p.more)})
+		list = append(list, core.ConfigError{File: p.main.file, Message: fmt.Sprintf("and %d more errors", p.more)})
 	}
 	return list
 }

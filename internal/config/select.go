@@ -4,25 +4,11 @@ package config
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
-	"github.com/muster-ci/muster/core"
 	"github.com/muster-ci/muster/internal/config/document"
 )
-
-// definition is a job, an executor or a command as the file has it.
-type definition struct {
-	name       string
-	node       *document.Node
-	key        *document.Node // the place of its name
-	parameters []parameter
-	used       bool // called by something
-	read       bool // its body was, so that its mistakes are known
-	// job is what a job without parameters expands to, whoever calls it.
-	job *core.JobPlan
-}
 
 // reuseKeys are the top-level keys that need version 2.1.
 var reuseKeys = []string{"commands", "executors", "job-groups", "orbs", "parameters", "setup"}
@@ -40,16 +26,10 @@ func (c *compiler) selectDefinitions() bool {
 	c.checkTopLevel()
 	if c.reuse {
 		c.resolvePipelineParameters(c.root.Get("parameters"))
-		c.executors = c.definitions("executors", executorKeys)
-		c.commands = c.definitions("commands", commandKeys)
-	}
-	c.jobs = c.definitions("jobs", jobKeys)
-	for i := range c.root.Keys {
-		if jobs := c.root.Items[i]; c.root.Keys[i].Text == "jobs" && jobs.Kind == document.Map {
-			for _, key := range jobs.Keys {
-				c.jobOrder = append(c.jobOrder, key.Text)
-			}
-		}
+		c.readElements()
+	} else {
+		c.jobs = c.definitions("jobs", jobKeys)
+		c.readJobOrder()
 	}
 	c.checkJobNames()
 	return true
@@ -82,8 +62,6 @@ func (c *compiler) checkTopLevel() {
 		switch {
 		case known && !c.reuse:
 			c.fail(at, fmt.Sprintf("extraneous key [%s] is not permitted", key.Text), "it needs version: 2.1")
-		case key.Text == "orbs" && value.Kind != document.Null && len(value.Items) > 0:
-			c.fail(at, "The key [orbs] is not supported by Muster yet", "until it is: copy the orb's commands and jobs into this file (circleci config process prints them)")
 		case key.Text == "job-groups":
 			c.fail(at, "The key [job-groups] is not supported by Muster yet", "until it is: list the jobs in each workflow")
 		case key.Text == "setup" && c.boolean(value):
@@ -96,7 +74,16 @@ func (c *compiler) checkTopLevel() {
 	}
 }
 
-// definitions reads a top-level map of named elements.
+// readJobOrder keeps the jobs' names in the order of the text.
+func (c *compiler) readJobOrder() {
+	if jobs := c.root.Get("jobs"); jobs != nil && jobs.Kind == document.Map {
+		for _, key := range jobs.Keys {
+			c.jobOrder = append(c.jobOrder, key.Text)
+		}
+	}
+}
+
+// definitions reads a module's map of named elements.
 func (c *compiler) definitions(section string, set keySet) map[string]*definition {
 	n := c.root.Get(section)
 	if n == nil || n.Kind == document.Null {
@@ -108,7 +95,7 @@ func (c *compiler) definitions(section string, set keySet) map[string]*definitio
 	}
 	found := make(map[string]*definition, len(n.Keys))
 	for i, key := range n.Keys {
-		d := &definition{name: key.Text, node: n.Items[i], key: n.KeyAt(i)}
+		d := &definition{owner: c.module, name: key.Text, node: n.Items[i], key: n.KeyAt(i)}
 		if !c.fields(d.node, set) {
 			continue
 		}
@@ -143,49 +130,4 @@ func (c *compiler) checkName(place *document.Node, name string) {
 	if strings.TrimSpace(name) == "" || len(name) > maxName || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f }) {
 		c.fail(place, fmt.Sprintf("%q is not a job name", clip(name)), fmt.Sprintf("use 1 to %d characters, no line breaks", maxName))
 	}
-}
-
-// known returns the names of a section in order, sorted once for many mistakes.
-func (c *compiler) known(kind string, among map[string]*definition) []string {
-	if names, ok := c.names[kind]; ok {
-		return names
-	}
-	names := slices.Sorted(maps.Keys(among))
-	if c.names == nil {
-		c.names = map[string][]string{}
-	}
-	c.names[kind] = names
-	return names
-}
-
-// find looks a definition up and tells when it is not there.
-func (c *compiler) find(among map[string]*definition, kind, name string, place *document.Node) *definition {
-	if d := among[name]; d != nil {
-		d.used = true
-		return d
-	}
-	if len(c.errors) >= maxErrors {
-		c.more++
-		return nil
-	}
-	names := c.known(kind, among)
-	way := suggest(name, names)
-	if way == "" && len(names) > 0 {
-		way = "this file defines: " + listed(names)
-	}
-	if way == "" {
-		way = fmt.Sprintf("define it under %ss:", kind)
-		if kind != "job" && !c.reuse {
-			way += ", which needs version: 2.1"
-		}
-	}
-	if c.root.Get(kind+"s").Find(name) >= 0 {
-		return nil // it is there and broken, which was told
-	}
-	message := fmt.Sprintf("Cannot find a definition for %s named %s", kind, clip(name))
-	if strings.Contains(name, "/") {
-		way = "names with a slash come from orbs, which are not supported by Muster yet; copy the definition into this file"
-	}
-	c.fail(place, message, way)
-	return nil
 }

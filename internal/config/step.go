@@ -4,7 +4,6 @@ package config
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -22,6 +21,7 @@ func (c *compiler) steps(n *document.Node, depth int) []core.StepPlan {
 		c.wrongType(n, document.List)
 		return nil
 	}
+	defer c.enter(c.ownerOf(n))()
 	plans := make([]core.StepPlan, 0, len(n.Items))
 	for _, item := range n.Items {
 		plans = c.step(plans, item, depth)
@@ -44,7 +44,7 @@ func (c *compiler) step(plans []core.StepPlan, n *document.Node, depth int) []co
 		c.fail(n, "expected a step, found: "+n.Kind.String(), "write - checkout, or - run: command")
 		return plans
 	}
-	if d := c.commands[name]; d != nil {
+	if d := c.command(name); d != nil {
 		return append(plans, c.call(d, arguments, place, depth)...)
 	}
 	switch name {
@@ -87,7 +87,7 @@ func (c *compiler) unknownStep(name string, place *document.Node) {
 		c.fail(place, "Cannot find a definition for command named "+clip(name), near)
 		return
 	}
-	c.find(c.commands, "command", name, place)
+	c.find("command", name, place)
 }
 
 // run reads the short form (a command) or the long one.
@@ -198,45 +198,4 @@ func (c *compiler) spliced(n, place *document.Node, depth int) []core.StepPlan {
 		return nil
 	}
 	return c.steps(n, depth)
-}
-
-// call expands a command of the file.
-func (c *compiler) call(d *definition, n, place *document.Node, depth int) []core.StepPlan {
-	d.used = true
-	if depth >= maxCallDepth {
-		c.fail(place, fmt.Sprintf("Commands call one another more than %d levels deep; that is the limit", maxCallDepth), "look for a command that calls itself")
-		panic(stopped{})
-	}
-	given, names, ok := c.given(n)
-	if !ok {
-		return nil
-	}
-	var plans []core.StepPlan
-	c.within(fmt.Sprintf("Error calling command: '%s'", clip(d.name)), func() {
-		values, ok := c.arguments(d.parameters, given, names, place)
-		if !ok {
-			return
-		}
-		d.read = true
-		plans = c.steps(c.substitute(d.node.Get("steps"), scope{parameters: values}), depth+1)
-	})
-	c.spend(place, 1, 0)
-	return plans
-}
-
-// given reads the arguments of a command's call.
-func (c *compiler) given(n *document.Node) (map[string]*document.Node, []string, bool) {
-	if n == nil || n.Kind == document.Null {
-		return nil, nil, true
-	}
-	if n.Kind != document.Map {
-		c.wrongType(n, document.Map)
-		return nil, nil, false
-	}
-	given, names := make(map[string]*document.Node, len(n.Keys)), make([]string, 0, len(n.Keys))
-	for i, key := range n.Keys {
-		given[key.Text] = n.Items[i]
-		names = append(names, key.Text)
-	}
-	return given, slices.Clip(names), true
 }

@@ -3,7 +3,6 @@
 package config
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/muster-ci/muster/core"
@@ -125,39 +124,4 @@ func (s surroundings) over(base surroundings) surroundings {
 	}
 	s.environment = env
 	return s
-}
-
-// namedExecutor reads `executor: name` or a mapping with name and arguments.
-func (c *compiler) namedExecutor(n *document.Node) (surroundings, bool) {
-	name, given, names := n, map[string]*document.Node{}, []string(nil)
-	if n.Kind == document.Map {
-		name = n.Get("name")
-		if name == nil {
-			c.fail(n, "required key [name] not found", "write executor: {name: ...} and the executor's arguments beside it")
-			return surroundings{}, false
-		}
-		for i, key := range n.Keys {
-			if key.Text != "name" {
-				given[key.Text] = n.Items[i]
-				names = append(names, key.Text)
-			}
-		}
-	}
-	d := c.find(c.executors, "executor", c.text(name), name)
-	if d == nil {
-		return surroundings{}, false
-	}
-	var s surroundings
-	c.within(fmt.Sprintf("Error calling executor: '%s'", clip(d.name)), func() {
-		values, ok := c.arguments(d.parameters, given, names, n)
-		if !ok {
-			return
-		}
-		d.read = true
-		s = c.surroundings(c.substituteBody(d.node, scope{parameters: values}))
-		if d.node.Get("docker") == nil && d.node.Get("machine") == nil && d.node.Get("macos") == nil {
-			c.fail(d.key, "The executor names neither docker nor machine", "add one of them")
-		}
-	})
-	return s, s.executor.Kind != ""
 }

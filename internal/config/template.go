@@ -144,6 +144,9 @@ func (c *compiler) named(n *document.Node, inner, name string, among map[string]
 		way = "declare it under parameters: of the element that uses it"
 		if strings.HasPrefix(inner, "pipeline.") {
 			way = "declare it under the top-level parameters:"
+			if c.module.name != "" {
+				way = "an orb does not see the pipeline's parameters: let the element take a parameter, and hand the value over in the call"
+			}
 		}
 	}
 	c.fail(n, "Arguments referenced without declared parameters: "+clip(name), way)

@@ -195,7 +195,7 @@ func (c *compiler) common(i *invocation, keys *document.Node) {
 
 // invoke expands the job that is called.
 func (c *compiler) invoke(i *invocation, keys *document.Node) {
-	d := c.find(c.jobs, "job", i.called, i.place)
+	d := c.find("job", i.called, i.place)
 	if at := keys.Get("type"); at != nil {
 		c.fail(at, "type can only be approval here", "write the type in the job's definition")
 	}

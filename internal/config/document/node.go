@@ -40,6 +40,10 @@ type Node struct {
 	Items    []*Node // of a list, or a map's values parallel to Keys
 	Line     int     // from 1
 	Column   int     // from 1, in characters
+	// Owner is the element in whose scope the names in this value are looked
+	// up: a value that is handed on as an argument keeps its giver's. nil: the
+	// element that it stands in.
+	Owner *Node
 
 	parent *Node
 	label  string // key in the parent map; "" in a list
@@ -120,6 +124,22 @@ func (n *Node) Path() string {
 		parts[i], parts[j] = parts[j], parts[i]
 	}
 	return strings.Join(parts, "/")
+}
+
+// Root returns the top of the document in which n was written; n itself when it
+// was made up.
+func (n *Node) Root() *Node {
+	for n.parent != nil {
+		n = n.parent
+	}
+	return n
+}
+
+// OwnedBy returns a copy of n whose names are looked up in another element.
+func (n *Node) OwnedBy(owner *Node) *Node {
+	c := *n
+	c.Owner = owner
+	return &c
 }
 
 // Size returns how many nodes the tree below n has, aliases counted as often

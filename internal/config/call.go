@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package config
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/muster-ci/muster/core"
+	"github.com/muster-ci/muster/internal/config/document"
+)
+
+// call expands a command of the module or of one of its orbs. The arguments
+// belong to the caller, the steps to the command's module.
+func (c *compiler) call(d *definition, n, place *document.Node, depth int) []core.StepPlan {
+	d.used = true
+	if depth >= maxCallDepth {
+		c.fail(place, fmt.Sprintf("Commands call one another more than %d levels deep; that is the limit", maxCallDepth), "look for a command that calls itself")
+		panic(stopped{})
+	}
+	given, names, ok := c.given(n)
+	if !ok {
+		return nil
+	}
+	var plans []core.StepPlan
+	c.within(fmt.Sprintf("Error calling command: '%s'", d.title()), func() {
+		values, ok := c.arguments(d.parameters, given, names, place)
+		if !ok {
+			return
+		}
+		d.read = true
+		defer c.enter(d.owner)()
+		plans = c.steps(c.substitute(d.node.Get("steps"), scope{parameters: values}), depth+1)
+	})
+	c.spend(place, 1, 0)
+	return plans
+}
+
+// given reads the arguments of a command's call.
+func (c *compiler) given(n *document.Node) (map[string]*document.Node, []string, bool) {
+	if n == nil || n.Kind == document.Null {
+		return nil, nil, true
+	}
+	if n.Kind != document.Map {
+		c.wrongType(n, document.Map)
+		return nil, nil, false
+	}
+	given, names := make(map[string]*document.Node, len(n.Keys)), make([]string, 0, len(n.Keys))
+	for i, key := range n.Keys {
+		given[key.Text] = n.Items[i]
+		names = append(names, key.Text)
+	}
+	return given, slices.Clip(names), true
+}
+
+// namedExecutor reads `executor: name` or a mapping with name and arguments.
+func (c *compiler) namedExecutor(n *document.Node) (surroundings, bool) {
+	name, given, names := n, map[string]*document.Node{}, []string(nil)
+	if n.Kind == document.Map {
+		name = n.Get("name")
+		if name == nil {
+			c.fail(n, "required key [name] not found", "write executor: {name: ...} and the executor's arguments beside it")
+			return surroundings{}, false
+		}
+		for i, key := range n.Keys {
+			if key.Text != "name" {
+				given[key.Text] = n.Items[i]
+				names = append(names, key.Text)
+			}
+		}
+	}
+	d := c.executor(n, name)
+	if d == nil {
+		return surroundings{}, false
+	}
+	var s surroundings
+	c.within(fmt.Sprintf("Error calling executor: '%s'", d.title()), func() {
+		values, ok := c.arguments(d.parameters, given, names, n)
+		if !ok {
+			return
+		}
+		d.read = true
+		defer c.enter(d.owner)()
+		s = c.surroundings(c.substituteBody(d.node, scope{parameters: values}))
+		if d.node.Get("docker") == nil && d.node.Get("machine") == nil && d.node.Get("macos") == nil {
+			c.fail(d.key, "The executor names neither docker nor machine", "add one of them")
+		}
+	})
+	return s, s.executor.Kind != ""
+}
+
+// executor looks an executor up where its name was written: in the module of
+// the caller who gave it as an argument, else in this one.
+func (c *compiler) executor(n, name *document.Node) *definition {
+	at := name
+	if name.Owner == nil {
+		at = n
+	}
+	defer c.enter(c.ownerOf(at))()
+	return c.find("executor", c.text(name), name)
+}
