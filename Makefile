@@ -62,7 +62,9 @@ lint: ## go vet and the house's own rules
 
 .PHONY: golden
 golden: ## Write golden files anew; review the diff like code
-	MUSTER_GOLDEN=write go test -count=1 ./internal/config/... ./hcl/... ./cmd/...
+	go test -count=1 ./internal/config -update
+	go test -count=1 ./hcl/jobspec -golden
+	UPDATE_GOLDEN=1 go test -count=1 ./cmd/muster
 
 .PHONY: bench
 bench: tools ## Benchmarks, as ratios taken in one run

@@ -86,7 +86,10 @@ job "build" {
       }
     }
 
-    # Service containers: started before the agent, stopped after it.
+    # Service containers: started beside the agent, which gets its work once each
+    # of them has been started, and stopped after it. Not as prestart sidecars:
+    # Nomad holds the agent back until all of those run at the same moment, which
+    # never comes when one of them ends sooner than another starts.
     dynamic "task" {
       for_each = slice(muster.images, 1, length(muster.images))
       labels   = ["service-${task.value.index}"]
@@ -95,13 +98,8 @@ job "build" {
         user         = task.value.user
         kill_timeout = "10s"
 
-        lifecycle {
-          hook    = "prestart"
-          sidecar = true
-        }
-
-        # One that ends stays ended and does not take the job with it: the next
-        # start would be in a day.
+        # One that ends, well or not, stays ended and does not take the job with
+        # it: the next start would be in a day.
         restart {
           attempts = 1
           interval = "25h"

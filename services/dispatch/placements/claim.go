@@ -13,7 +13,12 @@ import (
 
 	"github.com/muster-ci/muster/core"
 	"github.com/muster-ci/muster/internal/store"
+	"github.com/muster-ci/muster/services/dispatch/placements/cluster"
 )
+
+// errServices refuses a claim that comes before the service containers: the
+// steps may expect them. The agent asks again.
+var errServices = core.Errorf(core.CodeUnavailable, "the job's service containers are still being started")
 
 // Claim implements core.Placements. That an allocation may have the work of an
 // attempt is for the cluster to say, not for the claim: an identity that names
@@ -26,55 +31,79 @@ func (s *Service) Claim(ctx context.Context, c core.Claim) (core.ClaimedTask, er
 	if err != nil {
 		return core.ClaimedTask{}, err
 	}
+	task, err := s.claim(ctx, c, known)
+	if errors.Is(err, errServices) {
+		// The news may be late or lost; the cluster itself knows.
+		if known, err = s.find(ctx, c.Attempt); err != nil {
+			return core.ClaimedTask{}, err
+		}
+		task, err = s.claim(ctx, c, known)
+	}
+	if err != nil {
+		return core.ClaimedTask{}, err
+	}
+	if task.Secrets, err = s.secrets(ctx, task.Spec.Pipeline.Project.ID); err != nil {
+		return core.ClaimedTask{}, err
+	}
+	return task, nil
+}
+
+// claim binds the attempt in one transaction and returns its work without the
+// secrets.
+func (s *Service) claim(ctx context.Context, c core.Claim, known cluster.Allocation) (core.ClaimedTask, error) {
 	var a *attempt
 	var sp spec
-	err = s.update(ctx, []core.AttemptID{c.Attempt}, func(ctx context.Context, tx bun.Tx, ch *change) error {
+	err := s.update(ctx, []core.AttemptID{c.Attempt}, func(ctx context.Context, tx bun.Tx, ch *change) error {
 		if a = ch.rows[c.Attempt]; a == nil {
 			return unknownAttempt(c.Attempt)
 		}
-		if err := ch.bind(a, c, known); err != nil {
+		ready := a.claimed() || !a.StartedAt.IsZero() || known.State == cluster.Running
+		if err := ch.bind(a, c, known.ID); err != nil {
 			return err
 		}
 		sp = spec{}
 		if err := tx.NewSelect().Model(&sp).Where("id = ?", a.ID).Scan(ctx); err != nil {
 			return fmt.Errorf("reading the spec: %w", err)
 		}
+		if len(sp.Spec.V.Plan.Executor.Images) > 1 && !ready {
+			return errServices
+		}
 		return nil
 	})
 	if err != nil {
 		return core.ClaimedTask{}, err
 	}
-	secrets, err := s.secrets(ctx, sp.Spec.V.Pipeline.Project.ID)
-	if err != nil {
-		return core.ClaimedTask{}, err
-	}
-	return core.ClaimedTask{Attempt: a.noun(), Spec: sp.Spec.V, Secrets: secrets, TimeLimit: s.cfg.TimeLimit}, nil
+	return core.ClaimedTask{Attempt: a.noun(), Spec: sp.Spec.V, TimeLimit: s.cfg.TimeLimit}, nil
 }
 
 // knownAllocation returns the allocation of an attempt, out of the row when it
 // has been seen, and from the cluster itself when the agent is faster than the
 // news of it.
-func (s *Service) knownAllocation(ctx context.Context, id core.AttemptID) (string, error) {
+func (s *Service) knownAllocation(ctx context.Context, id core.AttemptID) (cluster.Allocation, error) {
 	a := &attempt{}
 	err := s.deps.DB.NewSelect().Model(a).Where("id = ?", string(id)).Scan(ctx)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
-		return "", unknownAttempt(id)
+		return cluster.Allocation{}, unknownAttempt(id)
 	case err != nil:
-		return "", fmt.Errorf("reading the attempt: %w", err)
+		return cluster.Allocation{}, fmt.Errorf("reading the attempt: %w", err)
 	case a.State == stateEnded:
-		return "", endedAttempt(id)
+		return cluster.Allocation{}, endedAttempt(id)
 	case a.Allocation != "":
-		return a.Allocation, nil
+		return cluster.Allocation{Attempt: id, ID: a.Allocation}, nil
 	}
+	return s.find(ctx, id)
+}
+
+func (s *Service) find(ctx context.Context, id core.AttemptID) (cluster.Allocation, error) {
 	found, err := s.deps.Cluster.Find(ctx, id)
 	if err != nil {
-		return "", fmt.Errorf("asking the cluster for the allocation: %w", err)
+		return cluster.Allocation{}, fmt.Errorf("asking the cluster for the allocation: %w", err)
 	}
 	if found.ID == "" {
-		return "", unknownAttempt(id)
+		return cluster.Allocation{}, unknownAttempt(id)
 	}
-	return found.ID, nil
+	return found, nil
 }
 
 // bind gives the work to the claimant, or says why not.

@@ -25,6 +25,7 @@ type peers struct {
 	reports map[core.AttemptID][]core.AttemptReport
 	closed  map[core.AttemptID]core.AttemptClose
 	stops   map[core.AttemptID]bool
+	images  []core.DockerImage
 	fail    func() error
 	changed chan struct{} // capacity 1
 }
@@ -61,6 +62,7 @@ func (p *peers) TaskSpecs(_ context.Context, ids []core.TaskID) ([]core.TaskSpec
 		}
 		specs[i] = core.TaskSpec{Task: id, Number: 7}
 		specs[i].Pipeline.Project.ID = "project"
+		specs[i].Plan.Executor.Images = p.images
 	}
 	return specs, nil
 }

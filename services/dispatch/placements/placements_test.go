@@ -91,6 +91,35 @@ func TestClaimRefusals(t *testing.T) {
 	}
 }
 
+// TestClaimWaitsForServices has an agent that is up before the containers
+// beside it. Whether the news of them comes or is lost, it gets its work once
+// they are there.
+func TestClaimWaitsForServices(t *testing.T) {
+	t.Parallel()
+	f := fakes()
+	f.peers.images = []core.DockerImage{{Image: "primary"}, {Image: "service"}}
+	cfg := quick()
+	cfg.Relist = time.Hour
+	f = f.start(t, cfg, storetest.Open(t, "placements"))
+	for _, quiet := range []bool{false, true} {
+		id := f.placed(t)
+		claim := core.Claim{Attempt: id, Allocation: "alloc-" + string(id), Nonce: "n"}
+		f.cluster.Set(id, quiet, func(a *cluster.Allocation) { a.ID = claim.Allocation })
+		if _, err := f.Claim(t.Context(), claim); core.ErrorCode(err) != core.CodeUnavailable {
+			t.Fatalf("before the services: got %v, want unavailable", err)
+		}
+		if f.row(t, id).claimed() {
+			t.Error("the refused claim was kept")
+		}
+		f.cluster.Set(id, quiet, func(a *cluster.Allocation) { a.State = cluster.Running })
+		for range 2 { // the same process may ask again
+			if _, err := f.Claim(t.Context(), claim); err != nil {
+				t.Errorf("with the services: got %v, want the work", err)
+			}
+		}
+	}
+}
+
 // TestEndingsWithoutAgent has the cluster end attempts for which no agent
 // speaks.
 func TestEndingsWithoutAgent(t *testing.T) {

@@ -68,7 +68,7 @@ type State string
 // The states, in their order.
 const (
 	Pending State = "pending" // not placed, or being prepared
-	Running State = "running" // the agent's process was started
+	Running State = "running" // the agent's process was started, and so was each container beside it
 	Ended   State = "ended"   // and will not run again
 )
 

@@ -21,7 +21,8 @@ import (
 //	a task could not be set up or started      ended, whatever Nomad hopes for
 //	client status lost                         ended
 //	client status failed or complete           ended
-//	the agent's task runs                      running
+//	the agent's task runs and every other one
+//	has been started                           running
 //	anything else, "unknown" for a node that
 //	is not heard of among it                   as it was: pending or running
 //
@@ -36,7 +37,7 @@ func fromStub(a *api.AllocationListStub) cluster.Allocation {
 		out.Node = a.NodeID
 	}
 	agent := a.TaskStates[jobspec.AgentTask]
-	if agent != nil && agent.State == "running" {
+	if agent != nil && agent.State == "running" && started(a.TaskStates) {
 		out.State = cluster.Running
 	}
 	kind, reason := failure(a.TaskStates)
@@ -54,6 +55,17 @@ func fromStub(a *api.AllocationListStub) cluster.Allocation {
 		out.State, out.Reason = cluster.Ended, first(exit(agent), a.ClientDescription, "the allocation is "+a.ClientStatus)
 	}
 	return out
+}
+
+// started tells whether each task has been started, whatever became of it: a
+// service that has ended is no reason to wait.
+func started(states map[string]*api.TaskState) bool {
+	for _, state := range states {
+		if state.StartedAt.IsZero() {
+			return false
+		}
+	}
+	return true
 }
 
 func first(texts ...string) string {

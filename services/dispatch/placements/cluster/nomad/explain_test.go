@@ -4,6 +4,7 @@ package nomad
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/hashicorp/nomad/api"
@@ -15,8 +16,13 @@ import (
 func TestFromStub(t *testing.T) {
 	t.Parallel()
 	task := func(state string, events ...*api.TaskEvent) *api.TaskState {
-		return &api.TaskState{State: state, Events: events}
+		out := &api.TaskState{State: state, Events: events}
+		if state != "pending" {
+			out.StartedAt = time.Now()
+		}
+		return out
 	}
+	again := &api.TaskState{State: "pending", StartedAt: time.Now(), Events: []*api.TaskEvent{{Type: api.TaskRestarting}}}
 	pull := &api.TaskEvent{Type: api.TaskDriverFailure, Details: map[string]string{
 		"driver_error": "Failed to pull `nobody/nothing:1`: Error response from daemon: pull access denied for nobody/nothing"}}
 	oom := &api.TaskEvent{Type: api.TaskTerminated, Details: map[string]string{"oom_killed": "true"}, DisplayMessage: `Exit Code: 137, Exit Message: "OOM Killed"`}
@@ -30,6 +36,8 @@ func TestFromStub(t *testing.T) {
 	}{
 		{"new", api.AllocationListStub{ClientStatus: "pending"}, cluster.Pending, cluster.None, ""},
 		{"services first", api.AllocationListStub{ClientStatus: "running", TaskStates: map[string]*api.TaskState{"service-1": task("running"), "agent": task("pending")}}, cluster.Pending, cluster.None, ""},
+		{"a service is still to start", api.AllocationListStub{ClientStatus: "running", TaskStates: map[string]*api.TaskState{"service-1": task("pending"), "agent": task("running")}}, cluster.Pending, cluster.None, ""},
+		{"services that have ended", api.AllocationListStub{ClientStatus: "running", TaskStates: map[string]*api.TaskState{"service-1": again, "service-2": task("dead"), "agent": task("running")}}, cluster.Running, cluster.None, ""},
 		{"running", api.AllocationListStub{ClientStatus: "running", TaskStates: map[string]*api.TaskState{"agent": task("running")}}, cluster.Running, cluster.None, ""},
 		{"node not heard of", api.AllocationListStub{ClientStatus: "unknown", TaskStates: map[string]*api.TaskState{"agent": task("running")}}, cluster.Running, cluster.None, ""},
 		{"image of the agent", api.AllocationListStub{ClientStatus: "failed", TaskStates: map[string]*api.TaskState{"agent": task("dead", pull)}}, cluster.Ended, cluster.Image, pull.Details["driver_error"]},
