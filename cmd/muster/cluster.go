@@ -16,6 +16,7 @@ import (
 	"github.com/muster-ci/muster/core"
 	"github.com/muster-ci/muster/hcl/jobspec"
 	"github.com/muster-ci/muster/hcl/settings"
+	"github.com/muster-ci/muster/internal/store"
 	"github.com/muster-ci/muster/services/dispatch/placements"
 	"github.com/muster-ci/muster/services/dispatch/placements/cluster"
 	"github.com/muster-ci/muster/services/dispatch/placements/cluster/docker"
@@ -28,7 +29,7 @@ func makePlacements(m *seams) (*running, error) {
 	if err := m.settings.Service("placements", &cfg); err != nil {
 		return nil, err
 	}
-	db, err := m.database("placements")
+	db, err := m.database("placements", store.Config{})
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/muster-ci/muster/core"
+	"github.com/muster-ci/muster/internal/store"
 	"github.com/muster-ci/muster/services/accept/gateway"
 	"github.com/muster-ci/muster/services/compile/configs"
 	"github.com/muster-ci/muster/services/coordinate/pipelines"
@@ -51,7 +52,7 @@ func makeConfigs(m *seams) (*running, error) {
 	if err := m.settings.Service("configs", &cfg); err != nil {
 		return nil, err
 	}
-	db, err := m.database("configs")
+	db, err := m.database("configs", store.Config{})
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +74,7 @@ func makePipelines(m *seams) (*running, error) {
 	if err := m.settings.Service("pipelines", &cfg); err != nil {
 		return nil, err
 	}
-	db, err := m.database("pipelines")
+	db, err := m.database("pipelines", store.Config{})
 	if err != nil {
 		return nil, err
 	}
@@ -93,7 +94,7 @@ func makeWorkflows(m *seams) (*running, error) {
 	if err := m.settings.Service("workflows", &cfg); err != nil {
 		return nil, err
 	}
-	db, err := m.database("workflows")
+	db, err := m.database("workflows", store.Config{})
 	if err != nil {
 		return nil, err
 	}
@@ -111,7 +112,7 @@ func makeQueue(m *seams) (*running, error) {
 	if err := m.settings.Service("queue", &cfg); err != nil {
 		return nil, err
 	}
-	db, err := m.database("queue")
+	db, err := m.database("queue", store.Config{})
 	if err != nil {
 		return nil, err
 	}
@@ -135,7 +136,7 @@ func makeOutput(m *seams) (*running, error) {
 	if err := m.settings.Service("output", &cfg); err != nil {
 		return nil, err
 	}
-	db, err := m.database("output")
+	db, err := m.database("output", store.Config{LargeRows: true})
 	if err != nil {
 		return nil, err
 	}
@@ -165,7 +166,7 @@ func makeIdentity(m *seams) (*running, error) {
 	if err := m.settings.Service("identity", &cfg); err != nil {
 		return nil, err
 	}
-	db, err := m.database("identity")
+	db, err := m.database("identity", store.Config{})
 	if err != nil {
 		return nil, err
 	}
@@ -196,7 +197,7 @@ func makeProjects(m *seams) (*running, error) {
 	if err := m.settings.Service("projects", &cfg); err != nil {
 		return nil, err
 	}
-	db, err := m.database("projects")
+	db, err := m.database("projects", store.Config{})
 	if err != nil {
 		return nil, err
 	}

@@ -172,9 +172,11 @@ func (m *seams) openSecrets() error {
 	return nil
 }
 
-// database opens a service's own tables.
-func (m *seams) database(service string) (*store.DB, error) {
-	db, err := store.Open(context.Background(), store.Config{Driver: m.settings.Store.Driver, DSN: m.settings.Store.DSN}, service)
+// database opens a service's own tables. Shape holds what the service knows of
+// them; where they are is the settings'.
+func (m *seams) database(service string, shape store.Config) (*store.DB, error) {
+	shape.Driver, shape.DSN = m.settings.Store.Driver, m.settings.Store.DSN
+	db, err := store.Open(context.Background(), shape, service)
 	if err != nil {
 		return nil, fmt.Errorf("opening the tables of %s: %w", service, err)
 	}

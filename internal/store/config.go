@@ -28,6 +28,13 @@ type Config struct {
 	// PostgreSQL's own default of 100. Default: 8.
 	MaxConns int `hcl:"max_conns,optional"`
 
+	// LargeRows says that most bytes of the tables stand in rows of many KiB, as
+	// output's do. A new SQLite file then gets pages of 64 KiB, so that a row is
+	// few frames of the journal, and is folded back every 64 MiB, so that one
+	// commit does not write the last one's pages again. No configuration key: it
+	// is the service that knows.
+	LargeRows bool
+
 	// SkipSync leaves out fsync on SQLite: a power cut may lose what was
 	// committed. For tests; it has no configuration key on purpose.
 	SkipSync bool

@@ -28,11 +28,11 @@ func openSQLite(ctx context.Context, cfg Config, service string) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("finding the folder: %w", err)
 	}
-	writer, err := openWriter(ctx, sqliteURL(path, cfg.SkipSync, false))
+	writer, err := openWriter(ctx, sqliteURL(path, cfg, false))
 	if err != nil {
 		return nil, fmt.Errorf("opening %s: %w", path, err)
 	}
-	reader, err := sql.Open("sqlite", sqliteURL(path, cfg.SkipSync, true))
+	reader, err := sql.Open("sqlite", sqliteURL(path, cfg, true))
 	if err != nil {
 		return nil, fmt.Errorf("opening %s for reading: %w", path, err)
 	}
@@ -75,7 +75,7 @@ func openWriter(ctx context.Context, dsn string) (*sql.DB, error) {
 	return db, nil
 }
 
-func sqliteURL(path string, skipSync, reader bool) string {
+func sqliteURL(path string, cfg Config, reader bool) string {
 	q := url.Values{}
 	q.Set("_busy_timeout", busyTimeout)
 	q.Set("_foreign_keys", "1")
@@ -84,7 +84,7 @@ func sqliteURL(path string, skipSync, reader bool) string {
 	// FULL and not NORMAL: a commit is an acknowledgement to another service,
 	// and NORMAL in WAL mode may lose the last ones in a power cut.
 	q.Set("_synchronous", "FULL")
-	if skipSync {
+	if cfg.SkipSync {
 		q.Set("_synchronous", "OFF")
 	}
 	if reader {
@@ -94,7 +94,11 @@ func sqliteURL(path string, skipSync, reader bool) string {
 		// A transaction that reads first and writes later could not be given the
 		// lock any more once another has written; this takes the lock at BEGIN.
 		q.Set("_txlock", "immediate")
-		q.Set("_pragma", "journal_size_limit(67108864)")
+		q.Add("_pragma", "journal_size_limit(67108864)")
+		if cfg.LargeRows {
+			q.Add("_pragma", "page_size(65536)")
+			q.Add("_pragma", "wal_autocheckpoint(1024)") // pages
+		}
 	}
 	u := url.URL{Scheme: "file", Path: path, RawQuery: q.Encode()}
 	return u.String()

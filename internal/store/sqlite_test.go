@@ -53,6 +53,24 @@ func TestSQLiteSettings(t *testing.T) {
 	}
 }
 
+func TestSQLitePagesFitTheRows(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		large bool
+		want  int
+	}{{false, 4096}, {true, 65536}} {
+		db, err := store.Open(t.Context(), store.Config{Driver: store.SQLite, DSN: t.TempDir(), LargeRows: c.large}, "things")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { report(t, db.Close()) })
+		var got int
+		if err := db.NewRaw("PRAGMA page_size").Scan(t.Context(), &got); err != nil || got != c.want {
+			t.Errorf("large rows %v: pages of %d bytes, want %d (%v)", c.large, got, c.want, err)
+		}
+	}
+}
+
 func TestSQLiteReadersCannotWrite(t *testing.T) {
 	t.Parallel()
 	db := openLite(t, t.TempDir())

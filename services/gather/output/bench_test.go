@@ -29,7 +29,7 @@ func durable(b *testing.B) *harness {
 	b.Helper()
 	dir := b.TempDir()
 	return newHarness(b, func() *store.DB {
-		db, err := store.Open(context.Background(), store.Config{Driver: store.SQLite, DSN: dir}, "output")
+		db, err := store.Open(context.Background(), store.Config{Driver: store.SQLite, DSN: dir, LargeRows: true}, "output")
 		if err != nil {
 			b.Fatal(err)
 		}
