@@ -100,6 +100,16 @@ type ReleaseValidation struct {
 	EvaluationTime        time.Duration `json:"evaluation_time,omitempty"`
 	AutoRollbackOnFailure bool          `json:"auto_rollback_on_failure,omitempty"`
 	Webhooks              []string      `json:"webhooks,omitempty"`
+	// Checks are the webhooks that say themselves what a failure is.
+	Checks []ReleaseCheck `json:"checks,omitempty"`
+}
+
+// ReleaseCheck is a monitor whose webhook tells how a release does.
+type ReleaseCheck struct {
+	Name        string `json:"name,omitempty"`
+	Provider    string `json:"provider,omitempty"`
+	FailWhen    string `json:"fail_when,omitempty"`    // an expression over the monitor's message
+	MaxFailures int    `json:"max_failures,omitempty"` // until the release counts as failed
 }
 
 // Requirement is one edge: Job must have ended with one of Statuses.
@@ -135,6 +145,8 @@ type Executor struct {
 	LayerCaching bool `json:"layer_caching,omitempty"`
 	// Xcode is the version that the macos executor needs.
 	Xcode string `json:"xcode,omitempty"`
+	// CodeSigning names the signing bundles that the job may install.
+	CodeSigning []string `json:"code_signing,omitempty"`
 }
 
 // DockerImage is one entry of a job's docker list.
@@ -205,6 +217,10 @@ type StepPlan struct {
 	PersistToWorkspace *PersistToWorkspaceStep `json:"persist_to_workspace,omitempty"`
 	AttachWorkspace    *AttachWorkspaceStep    `json:"attach_workspace,omitempty"`
 	AddSSHKeys         *AddSSHKeysStep         `json:"add_ssh_keys,omitempty"`
+	// When is for the kinds other than run and save_cache, which have it among
+	// their own fields. "" means the kind's usual: after a failure the steps that
+	// store results and artifacts run, the others do not.
+	When When `json:"when,omitempty"`
 }
 
 // SetupRemoteDockerStep gives the job a Docker engine of its own.

@@ -31,8 +31,10 @@ func (j *job) activities() []activity {
 // planned turns a step of the plan into an activity. A kind that this agent
 // does not know fails, with the way out.
 func (j *job) planned(step core.StepPlan) activity {
-	a := activity{name: step.Name, kind: string(step.Kind)}
+	a := activity{name: step.Name, kind: string(step.Kind), when: step.When}
 	switch {
+	case step.Kind == core.StepRun && step.Run != nil && step.Run.Deploy && j.task.Spec.Plan.Parallelism > 1:
+		a.run = refuse("The deploy step of a job with several tasks is not supported by Muster yet; move it into a run step of a job that requires this one.")
 	case step.Kind == core.StepRun && step.Run != nil:
 		run := *step.Run
 		a.command, a.when, a.background = run.Command, run.When, run.Background
@@ -41,12 +43,16 @@ func (j *job) planned(step core.StepPlan) activity {
 		plan := *step.Checkout
 		a.run = func(ctx context.Context, out *stream.StepWriter) (outcome, error) { return j.checkout(ctx, plan, out) }
 	default:
-		reason := fmt.Sprintf("This agent (%s) cannot run a step of kind %q; update muster-agent on the clients.", j.cfg.Version, step.Kind)
-		a.run = func(_ context.Context, out *stream.StepWriter) (outcome, error) {
-			return outcome{status: core.StepFailed, reason: reason}, out.Note("%s\n", reason)
-		}
+		a.run = refuse(fmt.Sprintf("This agent (%s) cannot run a step of kind %q; update muster-agent on the clients.", j.cfg.Version, step.Kind))
 	}
 	return a
+}
+
+// refuse fails a step with a reason for people.
+func refuse(reason string) func(context.Context, *stream.StepWriter) (outcome, error) {
+	return func(_ context.Context, out *stream.StepWriter) (outcome, error) {
+		return outcome{status: core.StepFailed, reason: reason}, out.Note("%s\n", reason)
+	}
 }
 
 // spinUp says where the job runs.

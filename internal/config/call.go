@@ -74,19 +74,18 @@ func (c *compiler) namedExecutor(n *document.Node) (surroundings, bool) {
 		return surroundings{}, false
 	}
 	var s surroundings
+	read := false
 	c.within(fmt.Sprintf("Error calling executor: '%s'", d.title()), func() {
 		values, ok := c.arguments(d.parameters, given, names, n)
 		if !ok {
 			return
 		}
-		d.read = true
+		d.read, read = true, true
 		defer c.enter(d.owner)()
 		s = c.surroundings(c.substituteBody(d.node, scope{parameters: values}))
-		if d.node.Get("docker") == nil && d.node.Get("machine") == nil && d.node.Get("macos") == nil {
-			c.fail(d.key, "The executor names neither docker nor machine", "add one of them")
-		}
+		s.name = d.title()
 	})
-	return s, s.executor.Kind != ""
+	return s, read
 }
 
 // executor looks an executor up where its name was written: in the module of

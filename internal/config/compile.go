@@ -14,7 +14,7 @@ import (
 
 // Version names the meaning of the language as this package reads it. Whoever
 // keeps results must keep it with them and drop them when it changes.
-const Version = "2"
+const Version = "3"
 
 // DefaultFile is where a repository keeps its config.
 const DefaultFile = ".circleci/config.yml"
@@ -58,6 +58,7 @@ type compiler struct {
 	read    func(name string)
 	reuse   bool                       // version 2.1: parameters, executors, commands and << >>
 	modules map[*document.Node]*module // by the mapping that holds their elements
+	caches  cacheUse                   // of all modules
 
 	stepCount int // expanded so far
 	byteCount int // of the plan so far
@@ -113,12 +114,14 @@ func (c *compiler) compile(limits document.Limits) core.CompileResult {
 	}
 	workflows := c.readWorkflows()
 	c.checkUnread()
+	c.warnUnsaved()
 	for _, w := range workflows {
 		c.order(w)
 	}
 	if len(c.errors) > 0 {
 		return c.failure()
 	}
+	c.warnResults(workflows)
 	for _, w := range workflows {
 		c.filter(w)
 	}

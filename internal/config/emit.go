@@ -148,14 +148,66 @@ func planSize(p *core.JobPlan) int {
 	}
 	environment(p.Environment)
 	for _, image := range p.Executor.Images {
-		size += len(image.Image) + 100
+		size += imageSize(image)
 		environment(image.Environment)
 	}
 	for _, step := range p.Steps {
-		size += len(step.Name) + 80
+		size += stepSize(step)
 		if step.Run != nil {
-			size += len(step.Run.Command)
 			environment(step.Run.Environment)
+		}
+	}
+	return size
+}
+
+// stepSize estimates the bytes of a step without its environment.
+func stepSize(s core.StepPlan) int {
+	size := len(s.Name) + 80
+	texts := func(list []string) {
+		for _, text := range list {
+			size += len(text) + 8
+		}
+	}
+	switch {
+	case s.Run != nil:
+		size += len(s.Run.Command)
+	case s.SaveCache != nil:
+		size += len(s.SaveCache.Key)
+		texts(s.SaveCache.Paths)
+	case s.RestoreCache != nil:
+		texts(s.RestoreCache.Keys)
+	case s.StoreArtifacts != nil:
+		size += len(s.StoreArtifacts.Path) + len(s.StoreArtifacts.Destination)
+	case s.StoreTestResults != nil:
+		size += len(s.StoreTestResults.Path)
+	case s.PersistToWorkspace != nil:
+		size += len(s.PersistToWorkspace.Root)
+		texts(s.PersistToWorkspace.Paths)
+	case s.AttachWorkspace != nil:
+		size += len(s.AttachWorkspace.At)
+	case s.AddSSHKeys != nil:
+		texts(s.AddSSHKeys.Fingerprints)
+	}
+	return size
+}
+
+// imageSize estimates the bytes of an image without its environment.
+func imageSize(i core.DockerImage) int {
+	size := len(i.Image) + len(i.Name) + len(i.User) + 100
+	for _, words := range [][]string{i.Entrypoint, i.Command} {
+		for _, word := range words {
+			size += len(word) + 8
+		}
+	}
+	if a := i.Auth; a != nil {
+		size += len(a.Username) + len(a.Password)
+	}
+	if a := i.AWSAuth; a != nil {
+		size += len(a.AccessKeyID) + len(a.SecretAccessKey) + len(a.OIDCRoleARN)
+	}
+	if a := i.GCPAuth; a != nil {
+		for _, f := range a.Fields {
+			size += len(f.Name) + len(f.Value)
 		}
 	}
 	return size

@@ -18,8 +18,10 @@ func (e *emitter) job(i *invocation) {
 	e.w.Key(i.definition)
 	e.w.In()
 	defer e.w.Out()
-	if p.Type == core.JobNoOp {
-		e.w.Pair("type", string(core.JobNoOp))
+	if p.Type != core.JobBuild {
+		e.w.Pair("type", string(p.Type))
+		e.optional("key", p.Key)
+		e.release(p.Release)
 		return
 	}
 	e.executor(p.Executor)
@@ -30,14 +32,48 @@ func (e *emitter) job(i *invocation) {
 		e.w.Raw("parallelism", strconv.Itoa(p.Parallelism))
 	}
 	e.environment(p.Environment)
-	if len(p.Steps) == 0 {
-		e.w.Raw("steps", "[]")
+	e.flag("circleci_ip_ranges", p.IPRanges)
+	if p.CacheRetention > 0 {
+		e.w.Key("retention")
+		e.w.In()
+		e.w.Pair("caches", strconv.Itoa(int(p.CacheRetention/(24*time.Hour)))+"d")
+		e.w.Out()
+	}
+	e.steps(p.Steps)
+}
+
+func (e *emitter) release(r *core.ReleasePlan) {
+	if r == nil {
 		return
 	}
-	e.w.Key("steps")
+	e.w.Pair("plan_name", r.PlanName)
+	v := r.Validation
+	if v == nil {
+		return
+	}
+	e.w.Key("validation")
 	e.w.In()
-	for _, s := range p.Steps {
-		e.step(s)
+	defer e.w.Out()
+	e.w.Raw("enabled", strconv.FormatBool(v.Enabled))
+	e.duration("evaluation_time", v.EvaluationTime)
+	e.flag("auto_rollback_on_failure", v.AutoRollbackOnFailure)
+	if len(v.Webhooks)+len(v.Checks) == 0 {
+		return
+	}
+	e.w.Key("webhooks")
+	e.w.In()
+	for _, name := range v.Webhooks {
+		e.w.Value(name)
+	}
+	for _, check := range v.Checks {
+		e.w.Item()
+		e.w.Pair("name", check.Name)
+		e.optional("provider", check.Provider)
+		e.optional("fail_when", check.FailWhen)
+		if check.MaxFailures > 0 {
+			e.w.Raw("max_failures", strconv.Itoa(check.MaxFailures))
+		}
+		e.w.EndItem()
 	}
 	e.w.Out()
 }
@@ -48,21 +84,33 @@ func (e *emitter) optional(key, value string) {
 	}
 }
 
-func (e *emitter) executor(x core.Executor) {
-	if x.Kind == core.ExecutorMachine {
-		if x.MachineImage == "" {
-			e.w.Raw("machine", "true")
-			return
-		}
-		e.w.Key("machine")
-		e.w.In()
-		e.w.Pair("image", x.MachineImage)
-		e.w.Out()
-		return
+func (e *emitter) flag(key string, set bool) {
+	if set {
+		e.w.Raw(key, "true")
 	}
+}
+
+func (e *emitter) executor(x core.Executor) {
+	switch {
+	case x.Kind == core.ExecutorDocker:
+		e.docker(x.Images)
+	case x.Kind == core.ExecutorMachine && x.MachineImage == "" && !x.LayerCaching && len(x.CodeSigning) == 0:
+		e.w.Raw("machine", "true")
+	default:
+		e.w.Key(string(x.Kind))
+		e.w.In()
+		e.optional("image", x.MachineImage)
+		e.optional("xcode", x.Xcode)
+		e.flag("docker_layer_caching", x.LayerCaching)
+		e.words("code_signing", x.CodeSigning)
+		e.w.Out()
+	}
+}
+
+func (e *emitter) docker(images []core.DockerImage) {
 	e.w.Key("docker")
 	e.w.In()
-	for _, image := range x.Images {
+	for _, image := range images {
 		e.w.Item()
 		e.w.Pair("image", image.Image)
 		e.optional("name", image.Name)
@@ -70,7 +118,32 @@ func (e *emitter) executor(x core.Executor) {
 		e.words("command", image.Command)
 		e.optional("user", image.User)
 		e.environment(image.Environment)
+		e.imageAuth(image)
 		e.w.EndItem()
+	}
+	e.w.Out()
+}
+
+func (e *emitter) imageAuth(image core.DockerImage) {
+	if a := image.Auth; a != nil {
+		e.pairs("auth", []core.EnvVar{{Name: "username", Value: a.Username}, {Name: "password", Value: a.Password}})
+	}
+	if a := image.AWSAuth; a != nil && a.OIDCRoleARN != "" {
+		e.pairs("aws_auth", []core.EnvVar{{Name: "oidc_role_arn", Value: a.OIDCRoleARN}})
+	} else if a != nil {
+		e.pairs("aws_auth", []core.EnvVar{{Name: "aws_access_key_id", Value: a.AccessKeyID}, {Name: "aws_secret_access_key", Value: a.SecretAccessKey}})
+	}
+	if a := image.GCPAuth; a != nil {
+		e.pairs("gcp_auth", a.Fields)
+	}
+}
+
+// pairs writes a mapping of texts.
+func (e *emitter) pairs(key string, pairs []core.EnvVar) {
+	e.w.Key(key)
+	e.w.In()
+	for _, p := range pairs {
+		e.w.Pair(p.Name, p.Value)
 	}
 	e.w.Out()
 }
@@ -104,56 +177,6 @@ func (e *emitter) environment(env []core.EnvVar) {
 		e.w.EndItem()
 	}
 	e.w.Out()
-}
-
-func (e *emitter) step(s core.StepPlan) {
-	if s.Kind == core.StepCheckout {
-		e.checkout(s)
-		return
-	}
-	r := s.Run
-	e.w.Item()
-	defer e.w.EndItem()
-	e.w.Key("run")
-	e.w.In()
-	defer e.w.Out()
-	if s.Name != r.Command {
-		e.w.Pair("name", s.Name)
-	}
-	e.w.Pair("command", r.Command)
-	e.optional("shell", r.Shell)
-	e.optional("working_directory", r.WorkingDirectory)
-	e.environment(r.Environment)
-	if r.Background {
-		e.w.Raw("background", "true")
-	}
-	e.duration("no_output_timeout", r.NoOutputTimeout)
-	e.optional("when", string(r.When))
-	if r.MaxAutoReruns > 0 {
-		e.w.Raw("max_auto_reruns", strconv.Itoa(r.MaxAutoReruns))
-	}
-	e.duration("auto_rerun_delay", r.AutoRerunDelay)
-}
-
-func (e *emitter) checkout(s core.StepPlan) {
-	plain := core.CheckoutStep{}
-	if *s.Checkout == plain && s.Name == checkoutName {
-		e.w.Value("checkout")
-		return
-	}
-	e.w.Item()
-	e.w.Key("checkout")
-	e.w.In()
-	if s.Name != checkoutName {
-		e.w.Pair("name", s.Name)
-	}
-	e.optional("path", s.Checkout.Path)
-	e.optional("method", string(s.Checkout.Method))
-	if s.Checkout.Depth > 0 {
-		e.w.Raw("depth", strconv.Itoa(s.Checkout.Depth))
-	}
-	e.w.Out()
-	e.w.EndItem()
 }
 
 // duration writes a whole number of the largest unit that fits.

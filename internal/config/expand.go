@@ -61,60 +61,6 @@ func (c *compiler) expand(d *definition, given map[string]*document.Node, names 
 	return plan
 }
 
-// job reads a definition whose references are replaced.
-func (c *compiler) job(d *definition, n *document.Node) *core.JobPlan {
-	plan := &core.JobPlan{Type: core.JobBuild}
-	switch kind := c.text(n.Get("type")); kind {
-	case "", string(core.JobBuild):
-	case string(core.JobNoOp):
-		plan.Type = core.JobNoOp
-		return plan
-	case string(core.JobApproval):
-		c.fail(n.Get("type"), "An approval job has no definition", "remove it here, and write type: approval where a workflow lists the job")
-	default:
-		c.fail(n.Get("type"), fmt.Sprintf("Jobs of type %s are not supported by Muster yet", clip(kind)), "build and no-op are")
-	}
-	s := c.jobSurroundings(d, n)
-	plan.Executor, plan.ResourceClass, plan.Shell = s.executor, s.resourceClass, s.shell
-	plan.WorkingDirectory, plan.Environment = s.workingDirectory, s.environment
-	if n.Get("parallelism") != nil {
-		plan.Parallelism = c.integer(n.Get("parallelism"), 1, maxParallel)
-	}
-	for _, ignored := range []string{"circleci_ip_ranges", "retention"} {
-		if at := n.Find(ignored); at >= 0 {
-			c.warn(n.KeyAt(at), fmt.Sprintf("The key [%s] has no effect in Muster yet", ignored), "")
-		}
-	}
-	switch steps := n.Get("steps"); {
-	case steps == nil:
-		c.fail(d.key, "required key [steps] not found", fmt.Sprintf("add steps: to the job %s, with at least one step", clip(d.name)))
-	case steps.Kind == document.List && len(steps.Items) == 0:
-		// Conditional steps can leave a job without any, so that a processed
-		// config may have such a job.
-		c.warn(steps, fmt.Sprintf("The job %s has no steps", clip(d.name)), "add - checkout, or - run: command")
-	default:
-		plan.Steps = c.steps(steps, 0)
-	}
-	return plan
-}
-
-// jobSurroundings puts the job's own keys over those of its named executor.
-func (c *compiler) jobSurroundings(d *definition, n *document.Node) surroundings {
-	s := c.surroundings(n)
-	at := n.Get("executor")
-	switch {
-	case at != nil && s.executor.Kind == core.ExecutorMachine && n.Get("machine") != nil:
-		c.fail(at, "A job runs on one executor, but both executor and machine are given", "remove one of them")
-	case at != nil:
-		if base, ok := c.namedExecutor(at); ok {
-			s = s.over(base)
-		}
-	case s.executor.Kind == "" && n.Get("macos") == nil && n.Get("docker") == nil:
-		c.fail(d.key, fmt.Sprintf("The job %s names no executor", clip(d.name)), "add docker: [{image: name:tag}], machine: true, or executor: name")
-	}
-	return s
-}
-
 // checkUnread looks for mistakes in what no workflow reached, and tells what is
 // not called by anything, in the file and its inline orbs.
 func (c *compiler) checkUnread() {

@@ -22,39 +22,17 @@ type keySet struct {
 var (
 	jobKeys = keySet{
 		permitted: []string{
-			"branches", "circleci_ip_ranges", "description", "docker", "environment", "executor", "machine", "parallelism",
-			"parameters", "resource_class", "retention", "shell", "steps", "type", "working_directory",
-		},
-		later: map[string]string{
-			"macos": "run the job on docker or machine",
+			"branches", "circleci_ip_ranges", "description", "docker", "environment", "executor", "key", "machine", "macos", "parallelism",
+			"parameters", "plan_name", "resource_class", "retention", "shell", "steps", "type", "validation", "working_directory",
 		},
 	}
 	executorKeys = keySet{
-		permitted: []string{"description", "docker", "environment", "machine", "parameters", "resource_class", "shell", "working_directory"},
-		later:     map[string]string{"macos": "use docker or machine"},
+		permitted: []string{"description", "docker", "environment", "machine", "macos", "parameters", "resource_class", "shell", "working_directory"},
 	}
 	commandKeys = keySet{
 		permitted: []string{"description", "parameters", "steps"},
 		required:  []string{"steps"},
 	}
-	imageKeys = keySet{
-		permitted: []string{"command", "entrypoint", "environment", "image", "name", "user"},
-		required:  []string{"image"},
-		later: map[string]string{
-			"auth":     "use an image that the clients may pull, or give Nomad's docker driver the registry's credentials",
-			"aws_auth": "use an image that the clients may pull, or give Nomad's docker driver a credential helper",
-			"gcp_auth": "use an image that the clients may pull, or give Nomad's docker driver a credential helper",
-		},
-	}
-	machineKeys = keySet{permitted: []string{"docker_layer_caching", "enabled", "image", "resource_class", "shell"}}
-	runKeys     = keySet{
-		permitted: []string{
-			"auto_rerun_delay", "background", "command", "environment", "max_auto_reruns", "name", "no_output_timeout",
-			"shell", "when", "working_directory",
-		},
-		required: []string{"command"},
-	}
-	checkoutKeys = keySet{permitted: []string{"depth", "method", "name", "path"}}
 	whenKeys     = keySet{permitted: []string{"condition", "steps"}, required: []string{"condition", "steps"}}
 	workflowKeys = keySet{
 		permitted: []string{"jobs", "unless", "version", "when"},
@@ -80,20 +58,6 @@ var (
 	filterKeys = keySet{permitted: []string{"branches", "tags"}}
 	branchKeys = keySet{permitted: []string{"ignore", "only"}}
 )
-
-// laterSteps are the built-in steps that are not supported yet.
-var laterSteps = map[string]string{
-	"add_ssh_keys":           "write the key to a file in a run step, from a project variable",
-	"attach_workspace":       "build what the job needs in the job itself",
-	"deploy":                 "use a run step",
-	"install_signing_bundle": "sign in a run step",
-	"persist_to_workspace":   "build what a later job needs in that job",
-	"restore_cache":          "leave it out; the job then fetches what it needs",
-	"save_cache":             "leave it out",
-	"setup_remote_docker":    "use the machine executor",
-	"store_artifacts":        "send the files somewhere in a run step",
-	"store_test_results":     "print the results in a run step",
-}
 
 // fields checks that a node is a mapping with permitted keys only and all
 // required ones. It returns false when n is no mapping.

@@ -98,22 +98,23 @@ func (c *compiler) duration(n *document.Node, most time.Duration) time.Duration 
 	return time.Duration(value * float64(unit)).Round(time.Millisecond)
 }
 
-// environment reads a map, a list of one-key maps, or a list of K=V.
+// environment reads a map, a list, or one K=V. The items of a list are again
+// any of these.
 func (c *compiler) environment(n *document.Node) []core.EnvVar {
-	if n == nil || n.Kind == document.Null {
-		return nil
+	return c.variables(nil, n)
+}
+
+func (c *compiler) variables(env []core.EnvVar, n *document.Node) []core.EnvVar {
+	if n == nil {
+		return env
 	}
-	var env []core.EnvVar
 	switch n.Kind {
+	case document.Null:
 	case document.Map:
 		env = c.environmentMap(env, n)
 	case document.List:
 		for _, item := range n.Items {
-			if item.Kind == document.Map {
-				env = c.environmentMap(env, item)
-				continue
-			}
-			env = c.assignment(env, item)
+			env = c.variables(env, item)
 		}
 	case document.String:
 		env = c.assignment(env, n)
@@ -130,6 +131,7 @@ func (c *compiler) environmentMap(env []core.EnvVar, n *document.Node) []core.En
 			c.fail(value, "expected type: String, found: "+value.Kind.String(), "the value of a variable is one text; put quotes around it")
 			continue
 		}
+		c.warnNumber(value)
 		text := value.Text
 		if value.Kind == document.Null && text != absentValue {
 			text = ""
@@ -144,8 +146,8 @@ func (c *compiler) environmentMap(env []core.EnvVar, n *document.Node) []core.En
 
 func (c *compiler) assignment(env []core.EnvVar, n *document.Node) []core.EnvVar {
 	name, value, ok := strings.Cut(n.Text, "=")
-	if !ok || n.Kind != document.String {
-		c.fail(n, "expected a variable as NAME=value, found: "+n.Kind.String(), "write NAME=value, or a mapping NAME: value")
+	if !ok {
+		c.fail(n, fmt.Sprintf("expected a variable as NAME=value, found: %q", clip(n.Text)), "write NAME=value, or a mapping NAME: value")
 		return env
 	}
 	return c.variable(env, n, name, value)

@@ -4,8 +4,8 @@ package config
 
 import (
 	"fmt"
-	"strings"
-	"time"
+	"maps"
+	"slices"
 
 	"github.com/muster-ci/muster/core"
 	"github.com/muster-ci/muster/internal/config/document"
@@ -37,6 +37,9 @@ func (c *compiler) step(plans []core.StepPlan, n *document.Node, depth int) []co
 	case n.Kind == document.String:
 	case n.Kind == document.Map && len(n.Keys) == 1:
 		name, arguments, place = n.Keys[0].Text, n.Items[0], n.KeyAt(0)
+	case n.Kind == document.Map && len(n.Keys) > 1 && c.standsAlone(n):
+		name, place = n.Keys[0].Text, n.KeyAt(0)
+		c.warnSiblings(n)
 	case n.Kind == document.Map && len(n.Keys) > 1:
 		c.manyKeys(n)
 		return plans
@@ -47,22 +50,61 @@ func (c *compiler) step(plans []core.StepPlan, n *document.Node, depth int) []co
 	if d := c.command(name); d != nil {
 		return append(plans, c.call(d, arguments, place, depth)...)
 	}
-	switch name {
-	case "run":
-		if p, ok := c.run(arguments, place); ok {
+	read := builtinSteps[name]
+	switch {
+	case read != nil:
+		if p, ok := read(c, arguments, place); ok {
 			plans = append(plans, p)
 		}
-	case "checkout":
-		plans = append(plans, c.checkout(arguments))
-	case "when", "unless":
+	case name == "when" || name == "unless":
 		plans = append(plans, c.conditional(name, arguments, place, depth)...)
-	case "steps":
+	case name == "steps":
 		plans = append(plans, c.spliced(arguments, place, depth)...)
+	case name == "with_tool_cache":
+		plans = append(plans, c.steps(c.toolCacheSteps(arguments, place), depth)...)
 	default:
 		c.unknownStep(name, place)
 	}
 	c.spend(place, 1, 0)
 	return plans
+}
+
+// builtinSteps reads the steps that become one step of the plan. The readers
+// get what stands below the name, nil when nothing does, and the name's place.
+var builtinSteps = map[string]func(c *compiler, n, place *document.Node) (core.StepPlan, bool){
+	"add_ssh_keys":           (*compiler).addSSHKeys,
+	"attach_workspace":       (*compiler).attachWorkspace,
+	"checkout":               (*compiler).checkout,
+	"deploy":                 (*compiler).deploy,
+	"install_signing_bundle": (*compiler).installSigningBundle,
+	"persist_to_workspace":   (*compiler).persistToWorkspace,
+	"restore_cache":          (*compiler).restoreCache,
+	"run":                    (*compiler).run,
+	"save_cache":             (*compiler).saveCache,
+	"setup_remote_docker":    (*compiler).setupRemoteDocker,
+	"store_artifacts":        (*compiler).storeArtifacts,
+	"store_test_results":     (*compiler).storeTestResults,
+}
+
+// stepNames are all names of steps that need no definition.
+var stepNames = append(slices.Sorted(maps.Keys(builtinSteps)), "steps", "unless", "when", "with_tool_cache")
+
+// standsAlone tells whether a step's keys stand at the level of its name, and
+// the step does without them.
+func (c *compiler) standsAlone(n *document.Node) bool {
+	name := n.Keys[0].Text
+	known := c.command(name) != nil || slices.Contains([]string{"add_ssh_keys", "checkout", "install_signing_bundle", "setup_remote_docker"}, name)
+	return known && n.Items[0].Kind == document.Null
+}
+
+// warnSiblings says of such keys what CircleCI does with them.
+func (c *compiler) warnSiblings(n *document.Node) {
+	names := make([]string, 0, len(n.Keys)-1)
+	for _, key := range n.Keys[1:] {
+		names = append(names, clip(key.Text))
+	}
+	c.warn(n.KeyAt(1), fmt.Sprintf("Step '%s' has %d sibling key(s) at the same indentation (%s), which are ignored", clip(n.Keys[0].Text), len(names), listed(names)),
+		"indent them further, below the step's name")
 }
 
 // manyKeys explains the usual reason for a step with several keys.
@@ -79,95 +121,11 @@ func (c *compiler) manyKeys(n *document.Node) {
 }
 
 func (c *compiler) unknownStep(name string, place *document.Node) {
-	if way, ok := laterSteps[name]; ok {
-		c.fail(place, fmt.Sprintf("The step %s is not supported by Muster yet", name), "until it is: "+way)
-		return
-	}
-	if near := suggest(name, []string{"run", "checkout", "when", "unless", "steps"}); near != "" && c.commands == nil {
+	if near := suggest(name, stepNames); near != "" && suggest(name, c.known("command")) == "" {
 		c.fail(place, "Cannot find a definition for command named "+clip(name), near)
 		return
 	}
 	c.find("command", name, place)
-}
-
-// run reads the short form (a command) or the long one.
-func (c *compiler) run(n, place *document.Node) (core.StepPlan, bool) {
-	if n == nil || n.Kind == document.Null {
-		c.fail(place, "a run step needs a command", "write - run: command; the keys of a long run step stand two spaces further in")
-		return core.StepPlan{}, false
-	}
-	if n.Kind == document.String {
-		return c.runPlan(n, &core.RunStep{Command: n.Text}, n.Text)
-	}
-	if !n.IsScalar() && !c.fields(n, runKeys) || n.IsScalar() {
-		if n.IsScalar() {
-			c.wrongType(n, document.String)
-		}
-		return core.StepPlan{}, false
-	}
-	step := &core.RunStep{
-		Command:          c.text(n.Get("command")),
-		Shell:            c.text(n.Get("shell")),
-		Environment:      c.environment(n.Get("environment")),
-		Background:       c.boolean(n.Get("background")),
-		WorkingDirectory: c.text(n.Get("working_directory")),
-		NoOutputTimeout:  c.duration(n.Get("no_output_timeout"), 24*time.Hour),
-		When:             core.When(c.oneOf(n.Get("when"), string(core.WhenOnSuccess), string(core.WhenOnFail), string(core.WhenAlways))),
-		MaxAutoReruns:    c.integer(n.Get("max_auto_reruns"), 1, 5),
-		AutoRerunDelay:   c.duration(n.Get("auto_rerun_delay"), 10*time.Minute),
-	}
-	c.checkReruns(n, step)
-	name := c.text(n.Get("name"))
-	if n.Get("command") == nil {
-		return core.StepPlan{}, false
-	}
-	return c.runPlan(n.Get("command"), step, name)
-}
-
-func (c *compiler) checkReruns(n *document.Node, step *core.RunStep) {
-	delay, reruns := n.Get("auto_rerun_delay"), n.Get("max_auto_reruns")
-	if delay != nil && reruns == nil {
-		c.fail(delay, "auto_rerun_delay has no meaning without max_auto_reruns", "add max_auto_reruns: 1, up to 5")
-	}
-	if reruns != nil && step.Background {
-		c.fail(reruns, "A background step cannot be rerun", "remove background or max_auto_reruns")
-	}
-}
-
-func (c *compiler) runPlan(command *document.Node, step *core.RunStep, name string) (core.StepPlan, bool) {
-	if strings.TrimSpace(step.Command) == "" {
-		if command.Kind == document.String {
-			c.fail(command, "the command is empty", "write what the step runs")
-		}
-		return core.StepPlan{}, false
-	}
-	c.text(command)
-	if strings.TrimSpace(name) == "" {
-		name = step.Command
-	}
-	return core.StepPlan{Kind: core.StepRun, Name: name, Run: step}, true
-}
-
-// checkoutName is what people see of a checkout step without a name.
-const checkoutName = "Checkout code"
-
-func (c *compiler) checkout(n *document.Node) core.StepPlan {
-	p := core.StepPlan{Kind: core.StepCheckout, Name: checkoutName, Checkout: &core.CheckoutStep{}}
-	if n == nil || n.Kind == document.Null || !c.fields(n, checkoutKeys) {
-		return p
-	}
-	p.Checkout.Path = c.text(n.Get("path"))
-	p.Checkout.Method = core.CheckoutMethod(c.oneOf(n.Get("method"), string(core.CheckoutFull), string(core.CheckoutBlobless), string(core.CheckoutShallow)))
-	if name := c.text(n.Get("name")); name != "" {
-		p.Name = name
-	}
-	if depth := n.Get("depth"); depth != nil {
-		p.Checkout.Depth = c.integer(depth, 1, 1<<30)
-		if p.Checkout.Method != core.CheckoutShallow {
-			c.fail(depth, "depth has a meaning only with method: shallow", "add method: shallow, or remove depth")
-		}
-	}
-	return p
 }
 
 // conditional expands a when or unless step, and checks the steps that it

@@ -35,11 +35,14 @@ type Node struct {
 	// Template says that the node, or one below it, holds "<<": what does not
 	// needs no copy when parameters are put in.
 	Template bool
-	Text     string  // of a scalar, as written
-	Keys     []Key   // of a map, in the order of the file
-	Items    []*Node // of a list, or a map's values parallel to Keys
-	Line     int     // from 1
-	Column   int     // from 1, in characters
+	// Derived says that the value was made or moved by an expansion: what stands
+	// in the file at this place is a reference to it.
+	Derived bool
+	Text    string  // of a scalar, as written
+	Keys    []Key   // of a map, in the order of the file
+	Items   []*Node // of a list, or a map's values parallel to Keys
+	Line    int     // from 1
+	Column  int     // from 1, in characters
 	// Owner is the element in whose scope the names in this value are looked
 	// up: a value that is handed on as an argument keeps its giver's. nil: the
 	// element that it stands in.
@@ -151,12 +154,13 @@ func (n *Node) Size() (nodes, bytes int) { return n.size, n.bytes }
 func (n *Node) At(place *Node) *Node {
 	c := *n
 	c.Line, c.Column, c.parent, c.label, c.index = place.Line, place.Column, place.parent, place.label, place.index
+	c.Derived = true
 	return &c
 }
 
 // Scalar returns a scalar node at the place of another; place may be nil.
 func Scalar(kind Kind, text string, place *Node) *Node {
-	n := &Node{Kind: kind, Text: text, size: 1, bytes: len(text), depth: 1}
+	n := &Node{Kind: kind, Text: text, Derived: true, size: 1, bytes: len(text), depth: 1}
 	if place != nil {
 		return n.At(place)
 	}
