@@ -3,10 +3,7 @@
 package gateway
 
 import (
-	"math"
-	"net"
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -35,9 +32,9 @@ func (s *Service) authenticate(need access) gin.HandlerFunc {
 		user, err := s.authenticated(c.Request)
 		caller := "user " + string(user.ID)
 		if err != nil {
-			caller = "address " + remoteHost(c.Request)
+			caller = "address " + httpx.RemoteHost(c.Request)
 		}
-		if wait, ok := s.limits.take(caller); !ok {
+		if wait, ok := s.limits.Take(caller); !ok {
 			s.limited(c, wait)
 			return
 		}
@@ -59,7 +56,7 @@ func (s *Service) authenticate(need access) gin.HandlerFunc {
 
 func (s *Service) limited(c *gin.Context, wait time.Duration) {
 	s.metrics.limited.Inc()
-	c.Header("Retry-After", strconv.Itoa(int(math.Ceil(max(wait.Seconds(), 1)))))
+	c.Header("Retry-After", httpx.RetryAfter(wait))
 	c.AbortWithStatusJSON(http.StatusTooManyRequests, api.Message{Message: "Rate limit exceeded."})
 }
 
@@ -83,12 +80,4 @@ func tokenOf(r *http.Request) string {
 		return name
 	}
 	return r.URL.Query().Get("circle-token")
-}
-
-func remoteHost(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return r.RemoteAddr
-	}
-	return host
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/muster-ci/muster/core"
+	"github.com/muster-ci/muster/internal/httpx"
 	"github.com/muster-ci/muster/services/accept/gateway/follow"
 )
 
@@ -50,7 +51,7 @@ type Service struct {
 	deps     Deps
 	url      string // without a slash at its end
 	hub      *follow.Hub
-	limits   *limits
+	limits   *httpx.Limits
 	streams  *streamCount
 	recheck  time.Duration
 	metrics  *metrics
@@ -73,7 +74,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	s := &Service{
 		cfg: cfg, deps: deps, url: strings.TrimRight(cfg.URL, "/"),
 		hub:     follow.NewHub(sources, deps.Clock, deps.Logger),
-		limits:  newLimits(cfg.RequestsPerSecond, cfg.Burst, deps.Clock),
+		limits:  httpx.NewLimits(cfg.RequestsPerSecond, cfg.Burst, deps.Clock),
 		streams: newStreamCount(cfg.MaxStreams),
 		recheck: recheck,
 		metrics: newMetrics(deps.Metrics),

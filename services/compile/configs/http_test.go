@@ -14,6 +14,7 @@ import (
 
 	"github.com/muster-ci/muster/core"
 	"github.com/muster-ci/muster/internal/httpx"
+	"github.com/muster-ci/muster/internal/httpx/httpxtest"
 	"github.com/muster-ci/muster/internal/store/storetest"
 	"github.com/muster-ci/muster/internal/testx"
 )
@@ -22,7 +23,7 @@ func TestRoutes(t *testing.T) {
 	t.Parallel()
 	s := running(t, storetest.Open(t, "configs"), nil)
 	engine := httpx.NewEngine(hclog.NewNullLogger())
-	s.Routes(engine.Group("/configs/v1"))
+	s.Routes(engine.Group("/configs/v1", httpxtest.From("pipelines")))
 	for path, body := range map[string]string{
 		"compile": `{"config": "version: 3\n", "values": {}}`,
 		"fetch":   `{"source": {"repository_url": "/etc"}}`,

@@ -10,10 +10,12 @@ import (
 
 // Routes adds a route for each method of core.Pipelines.
 func (s *Service) Routes(r gin.IRouter) {
-	r.POST("/create-pipeline", httpx.Method(s.CreatePipeline))
-	r.POST("/pipeline", httpx.Method(s.Pipeline))
-	r.POST("/pipeline-by-number", httpx.Method(s.PipelineByNumber))
-	r.POST("/list-pipelines", httpx.Method(s.ListPipelines))
-	r.POST("/pipeline-config", httpx.Method(s.PipelineConfig))
-	r.POST("/cancel-pipeline", httpx.Action(s.CancelPipeline))
+	gateway := httpx.Callers("gateway")
+
+	r.POST("/create-pipeline", gateway, httpx.Method(s.CreatePipeline))
+	r.POST("/pipeline", gateway, httpx.Method(s.Pipeline))
+	r.POST("/pipeline-by-number", gateway, httpx.Method(s.PipelineByNumber))
+	r.POST("/list-pipelines", gateway, httpx.Method(s.ListPipelines))
+	r.POST("/pipeline-config", gateway, httpx.Method(s.PipelineConfig))
+	r.POST("/cancel-pipeline", gateway, httpx.Action(s.CancelPipeline))
 }

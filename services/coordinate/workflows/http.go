@@ -11,22 +11,24 @@ import (
 // Routes adds a route for each method of the interfaces that the service
 // implements.
 func (s *Service) Routes(r gin.IRouter) {
+	gateway := httpx.Callers("gateway")
+
 	// core.Workflows
-	r.POST("/create-workflows", httpx.Action(s.CreateWorkflows))
-	r.POST("/workflow", httpx.Method(s.Workflow))
-	r.POST("/pipeline-workflows", httpx.Method(s.PipelineWorkflows))
-	r.POST("/cancel-workflow", httpx.Action(s.CancelWorkflow))
-	r.POST("/cancel-pipeline-workflows", httpx.Action(s.CancelPipelineWorkflows))
-	r.POST("/rerun-workflow", httpx.Method(s.RerunWorkflow))
-	r.POST("/approve", httpx.Action(s.Approve))
+	r.POST("/create-workflows", httpx.Callers("pipelines"), httpx.Action(s.CreateWorkflows))
+	r.POST("/workflow", gateway, httpx.Method(s.Workflow))
+	r.POST("/pipeline-workflows", gateway, httpx.Method(s.PipelineWorkflows))
+	r.POST("/cancel-workflow", gateway, httpx.Action(s.CancelWorkflow))
+	r.POST("/cancel-pipeline-workflows", httpx.Callers("pipelines"), httpx.Action(s.CancelPipelineWorkflows))
+	r.POST("/rerun-workflow", gateway, httpx.Method(s.RerunWorkflow))
+	r.POST("/approve", gateway, httpx.Action(s.Approve))
 
 	// core.Jobs
-	r.POST("/workflow-jobs", httpx.Method(s.WorkflowJobs))
-	r.POST("/job", httpx.Method(s.Job))
-	r.POST("/job-by-number", httpx.Method(s.JobByNumber))
-	r.POST("/cancel-job", httpx.Action(s.CancelJob))
+	r.POST("/workflow-jobs", gateway, httpx.Method(s.WorkflowJobs))
+	r.POST("/job", gateway, httpx.Method(s.Job))
+	r.POST("/job-by-number", gateway, httpx.Method(s.JobByNumber))
+	r.POST("/cancel-job", gateway, httpx.Action(s.CancelJob))
 
 	// core.Tasks
-	r.POST("/task-specs", httpx.Method(s.TaskSpecs))
-	r.POST("/report-tasks", httpx.Action(s.ReportTasks))
+	r.POST("/task-specs", httpx.Callers("placements", "queue"), httpx.Method(s.TaskSpecs))
+	r.POST("/report-tasks", httpx.Callers("queue"), httpx.Action(s.ReportTasks))
 }

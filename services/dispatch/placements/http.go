@@ -10,8 +10,8 @@ import (
 
 // Routes mounts the methods of core.Placements.
 func (s *Service) Routes(r gin.IRouter) {
-	r.POST("/place", httpx.Action(s.Place))                // queue: attempts to start
-	r.POST("/stop-attempts", httpx.Action(s.StopAttempts)) // queue: attempts to end
-	r.POST("/claim", httpx.Method(s.Claim))                // output: an agent asks for its work
-	r.POST("/report-agents", httpx.Action(s.ReportAgents)) // output: what agents said
+	r.POST("/place", httpx.Callers("queue"), httpx.Action(s.Place))                 // attempts to start
+	r.POST("/stop-attempts", httpx.Callers("queue"), httpx.Action(s.StopAttempts))  // attempts to end
+	r.POST("/claim", httpx.Callers("output"), httpx.Method(s.Claim))                // an agent asks for its work
+	r.POST("/report-agents", httpx.Callers("output"), httpx.Action(s.ReportAgents)) // what agents said
 }

@@ -10,8 +10,8 @@ import (
 
 // Routes mounts the methods of core.Queue.
 func (s *Service) Routes(r gin.IRouter) {
-	r.POST("/enqueue", httpx.Action(s.Enqueue))                // workflows: tasks that are ready to run
-	r.POST("/cancel-tasks", httpx.Action(s.CancelTasks))       // workflows: tasks that must end
-	r.POST("/waiting", httpx.Method(s.Waiting))                // workflows, gateway: why tasks wait
-	r.POST("/report-attempts", httpx.Action(s.ReportAttempts)) // placements: news of attempts
+	r.POST("/enqueue", httpx.Callers("workflows"), httpx.Action(s.Enqueue))                 // tasks that are ready to run
+	r.POST("/cancel-tasks", httpx.Callers("workflows"), httpx.Action(s.CancelTasks))        // tasks that must end
+	r.POST("/waiting", httpx.Callers("gateway", "workflows"), httpx.Method(s.Waiting))      // why tasks wait
+	r.POST("/report-attempts", httpx.Callers("placements"), httpx.Action(s.ReportAttempts)) // news of attempts
 }

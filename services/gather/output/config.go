@@ -36,6 +36,10 @@ type Config struct {
 	// Requests is how many requests of agents with more than 64 KiB are in
 	// memory at once, each with 4 MiB at most; the others wait. Default 32.
 	Requests int `hcl:"requests,optional"`
+	// ReadsPerSecond is how many requests for output one user may send for long,
+	// and ReadsBurst how many at once, on port 8585. Defaults 50 and 100.
+	ReadsPerSecond float64 `hcl:"reads_per_second,optional"`
+	ReadsBurst     int     `hcl:"reads_burst,optional"`
 }
 
 // tokenLife is how long after its attempt a task token is known: an agent whose
@@ -52,6 +56,9 @@ func Default() Config {
 		SealAfter:    time.Minute,
 		Poll:         5 * time.Second,
 		Requests:     32,
+
+		ReadsPerSecond: 50,
+		ReadsBurst:     100,
 	}
 }
 
@@ -65,6 +72,8 @@ func (c Config) withDefaults() Config {
 	c.SealAfter = cmp.Or(c.SealAfter, max(d.SealAfter, c.Grace))
 	c.Poll = cmp.Or(c.Poll, d.Poll)
 	c.Requests = cmp.Or(c.Requests, d.Requests)
+	c.ReadsPerSecond = cmp.Or(c.ReadsPerSecond, d.ReadsPerSecond)
+	c.ReadsBurst = cmp.Or(c.ReadsBurst, d.ReadsBurst)
 	return c
 }
 
@@ -87,6 +96,8 @@ func (c Config) Validate() error {
 		return core.Errorf(core.CodeInvalid, "output: poll is %s, it must be at least 10ms", c.Poll)
 	case c.Requests < 1:
 		return core.Errorf(core.CodeInvalid, "output: requests is %d, it must be at least 1", c.Requests)
+	case c.ReadsPerSecond < 0 || c.ReadsBurst < 1:
+		return core.Errorf(core.CodeInvalid, "output: reads_per_second is %g and reads_burst is %d, both must be more than 0", c.ReadsPerSecond, c.ReadsBurst)
 	}
 	return nil
 }

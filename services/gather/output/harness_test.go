@@ -23,6 +23,7 @@ import (
 	"github.com/muster-ci/muster/core"
 	"github.com/muster-ci/muster/internal/hints"
 	"github.com/muster-ci/muster/internal/httpx"
+	"github.com/muster-ci/muster/internal/httpx/httpxtest"
 	"github.com/muster-ci/muster/internal/objects"
 	"github.com/muster-ci/muster/internal/store"
 	"github.com/muster-ci/muster/internal/store/storetest"
@@ -142,11 +143,11 @@ func (h *harness) start() {
 	service, err := New(h.cfg, Deps{
 		Logger: hclog.NewNullLogger(), Clock: h.now, DB: h.open(), Hints: h.hints, Metrics: prometheus.NewRegistry(),
 		Objects: h.objects, Verifier: h.issuer, Placements: h.placements,
-		Readers: func(_ context.Context, token string) error {
-			if token != readerToken {
-				return core.Errorf(core.CodeUnauthorized, "the token is not valid")
+		Readers: func(_ context.Context, token string) (core.UserID, error) {
+			if !strings.HasPrefix(token, readerToken) {
+				return "", core.Errorf(core.CodeUnauthorized, "the token is not valid")
 			}
-			return nil
+			return core.UserID(token), nil
 		},
 	})
 	if err != nil {
@@ -165,7 +166,7 @@ func (h *harness) start() {
 	engine := httpx.NewEngine(hclog.NewNullLogger())
 	service.AgentRoutes(engine)
 	service.ReaderRoutes(engine)
-	service.Routes(engine.Group("/output/v1"))
+	service.Routes(engine.Group("/output/v1", httpxtest.From("gateway")))
 	// The first commit waits for the migrations, as everything else does.
 	for !service.migrated.Load() {
 		select {

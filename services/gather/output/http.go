@@ -17,10 +17,10 @@ import (
 
 // Routes adds what services call; r is prefixed and authenticated already.
 func (s *Service) Routes(r gin.IRouter) {
-	r.POST("/task-steps", httpx.Method(s.TaskSteps))         // attempts of tasks with their steps
-	r.POST("/read-output", s.serveOutput)                    // bytes of a step as they are, core.OutputRange
-	r.POST("/close-attempts", httpx.Action(s.CloseAttempts)) // ended without the agent's word
-	r.POST("/stop-output", httpx.Action(s.StopOutput))       // a wish for agents
+	r.POST("/task-steps", httpx.Callers("gateway"), httpx.Method(s.TaskSteps))            // attempts of tasks with their steps
+	r.POST("/read-output", httpx.Callers("gateway"), s.serveOutput)                       // bytes of a step as they are, core.OutputRange
+	r.POST("/close-attempts", httpx.Callers("placements"), httpx.Action(s.CloseAttempts)) // ended without the agent's word
+	r.POST("/stop-output", httpx.Callers("placements"), httpx.Action(s.StopOutput))       // a wish for agents
 }
 
 // serveOutput answers with the bytes of a step, flushed as they come. An answer

@@ -12,6 +12,7 @@ type metrics struct {
 	readers   prometheus.Gauge
 	sealed    prometheus.Counter
 	compacted prometheus.Counter
+	limited   prometheus.Counter
 }
 
 // newMetrics makes the collectors and registers them; a nil registerer leaves
@@ -22,6 +23,7 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 		dropped:   counter("dropped_bytes_total", "Bytes over a limit, acknowledged and not kept."),
 		sealed:    counter("sealed_bytes_total", "Bytes of output moved to the object store, before compression."),
 		compacted: counter("sealed_object_bytes_total", "Bytes of output moved to the object store, as stored."),
+		limited:   counter("limited_total", "Requests of readers refused by the rate limit."),
 		readers:   prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "muster", Subsystem: "output", Name: "readers", Help: "Readers of output that are connected."}),
 		ack: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Namespace: "muster", Subsystem: "output", Name: "ack_seconds", Help: "Time from the last byte of frames to their durable acknowledgement.",
@@ -35,7 +37,7 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 	if r == nil {
 		return m, nil
 	}
-	for _, c := range []prometheus.Collector{m.received, m.dropped, m.ack, m.batch, m.readers, m.sealed, m.compacted} {
+	for _, c := range []prometheus.Collector{m.received, m.dropped, m.ack, m.batch, m.readers, m.sealed, m.compacted, m.limited} {
 		if err := r.Register(c); err != nil {
 			return nil, err
 		}

@@ -25,19 +25,35 @@ func (s *Service) ReaderRoutes(r gin.IRouter) {
 	g.GET("/:attempt/:step/stream", s.stream) // server-sent events, see internal/sse
 }
 
+// onlyReaders lets people with a token in and takes each request out of its
+// user's budget. Requests without a valid token count against their address.
 func (s *Service) onlyReaders(c *gin.Context) {
+	user, err := s.reader(c)
+	caller := "user " + string(user)
+	if err != nil {
+		caller = "address " + httpx.RemoteHost(c.Request)
+	}
+	if wait, ok := s.limits.Take(caller); !ok {
+		s.metrics.limited.Inc()
+		c.Header("Retry-After", httpx.RetryAfter(wait))
+		fail(c, core.Errorf(core.CodeExhausted, "too many requests: try again in a moment"))
+		return
+	}
+	if err != nil {
+		fail(c, err)
+	}
+}
+
+func (s *Service) reader(c *gin.Context) (core.UserID, error) {
 	token := c.GetHeader("Circle-Token")
 	if token == "" {
 		token = httpx.Bearer(c.Request)
 	}
 	if token == "" {
 		c.Header("WWW-Authenticate", `Bearer realm="muster"`)
-		fail(c, core.Errorf(core.CodeUnauthorized, "a personal token is needed, as Circle-Token or bearer"))
-		return
+		return "", core.Errorf(core.CodeUnauthorized, "a personal token is needed, as Circle-Token or bearer")
 	}
-	if err := s.deps.Readers(c.Request.Context(), token); err != nil {
-		fail(c, err)
-	}
+	return s.deps.Readers(c.Request.Context(), token)
 }
 
 // fail is httpx.Fail for people: internal texts stay in the log.

@@ -16,6 +16,7 @@ import (
 
 	"github.com/muster-ci/muster/core"
 	"github.com/muster-ci/muster/internal/hints"
+	"github.com/muster-ci/muster/internal/httpx"
 	"github.com/muster-ci/muster/internal/objects"
 	"github.com/muster-ci/muster/internal/store"
 	"github.com/muster-ci/muster/internal/workload"
@@ -34,9 +35,9 @@ type Deps struct {
 	Objects    *objects.Store
 	Verifier   workload.Verifier
 	Placements core.Placements
-	// Readers returns nil when a personal token may read output, and an error of
-	// core otherwise. It guards the routes for people only.
-	Readers func(ctx context.Context, token string) error
+	// Readers returns whose a personal token is that may read output, and an
+	// error of core otherwise. It guards the routes for people only.
+	Readers func(ctx context.Context, token string) (core.UserID, error)
 }
 
 // Service implements core.Output and core.OutputControl and serves agents.
@@ -46,6 +47,7 @@ type Service struct {
 	metrics  *metrics
 	commits  *committer
 	owners   owners
+	limits   *httpx.Limits // of people who read
 	slots    chan struct{} // one for each large request in memory
 	stopped  chan struct{} // closed when Run ends
 	stop     func()
@@ -69,6 +71,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		return nil, fmt.Errorf("registering metrics of output: %w", err)
 	}
 	s := &Service{cfg: cfg, deps: deps, metrics: m, slots: make(chan struct{}, cfg.Requests), stopped: make(chan struct{})}
+	s.limits = httpx.NewLimits(cfg.ReadsPerSecond, cfg.ReadsBurst, deps.Clock)
 	s.stop = sync.OnceFunc(func() { close(s.stopped) })
 	s.commits = newCommitter(s.commit, s.stopped)
 	seal, err := s.sealLoop()

@@ -10,10 +10,12 @@ import (
 
 // Routes mounts the service's API for other services.
 func (s *Service) Routes(r gin.IRouter) {
-	r.POST("/authenticate", httpx.Method(s.Authenticate)) // who owns a token value
-	r.POST("/create-token", httpx.Method(s.CreateToken))  // a personal token, its value shown once
-	r.POST("/list-tokens", httpx.Method(s.ListTokens))    // of a user, without values
-	r.POST("/revoke-token", httpx.Action(s.RevokeToken))  // at once
-	r.POST("/create-user", httpx.Method(s.CreateUser))    // a person or a machine
-	r.POST("/user", httpx.Method(s.User))                 // by id
+	gateway := httpx.Callers("gateway")
+
+	r.POST("/authenticate", httpx.Callers("gateway", "output"), httpx.Method(s.Authenticate)) // who owns a token value
+	r.POST("/create-token", gateway, httpx.Method(s.CreateToken))                             // a personal token, its value shown once
+	r.POST("/list-tokens", gateway, httpx.Method(s.ListTokens))                               // of a user, without values
+	r.POST("/revoke-token", gateway, httpx.Action(s.RevokeToken))                             // at once
+	r.POST("/create-user", gateway, httpx.Method(s.CreateUser))                               // a person or a machine
+	r.POST("/user", gateway, httpx.Method(s.User))                                            // by id
 }

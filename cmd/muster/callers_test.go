@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package main
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/gin-gonic/gin"
+	"github.com/google/go-cmp/cmp"
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/muster-ci/muster/internal/httpx"
+	"github.com/muster-ci/muster/internal/workload"
+	"github.com/muster-ci/muster/services/compile/configs"
+	"github.com/muster-ci/muster/services/coordinate/pipelines"
+	"github.com/muster-ci/muster/services/coordinate/workflows"
+	"github.com/muster-ci/muster/services/dispatch/placements"
+	"github.com/muster-ci/muster/services/dispatch/queue"
+	"github.com/muster-ci/muster/services/gather/output"
+	"github.com/muster-ci/muster/services/keep/identity"
+	"github.com/muster-ci/muster/services/keep/projects"
+)
+
+// callers says who may call what. What is not in here is of the gateway, which
+// speaks for people; what has no callers at all fails the test.
+var callers = map[string][]string{
+	"configs/compile":                     {"gateway", "pipelines"},
+	"configs/fetch":                       {"pipelines"},
+	"identity/authenticate":               {"gateway", "output"},
+	"output/close-attempts":               {"placements"},
+	"output/stop-output":                  {"placements"},
+	"placements/claim":                    {"output"},
+	"placements/place":                    {"queue"},
+	"placements/report-agents":            {"output"},
+	"placements/stop-attempts":            {"queue"},
+	"projects/reveal-variables":           {"placements"},
+	"queue/cancel-tasks":                  {"workflows"},
+	"queue/enqueue":                       {"workflows"},
+	"queue/report-attempts":               {"placements"},
+	"queue/waiting":                       {"gateway", "workflows"},
+	"workflows/cancel-pipeline-workflows": {"pipelines"},
+	"workflows/create-workflows":          {"pipelines"},
+	"workflows/report-tasks":              {"queue"},
+	"workflows/task-specs":                {"placements", "queue"},
+}
+
+// TestCallers asks each route in the name of each service. A body that is no
+// JSON tells those who are let in (400) from those who are not (403).
+func TestCallers(t *testing.T) {
+	t.Parallel()
+	engine := httpx.NewEngine(hclog.NewNullLogger())
+	only := httpx.OnlyServices(byName{}, "muster", serviceNames())
+	for name, add := range map[string]routes{
+		"configs": new(configs.Service).Routes, "pipelines": new(pipelines.Service).Routes,
+		"workflows": new(workflows.Service).Routes, "placements": new(placements.Service).Routes,
+		"queue": new(queue.Service).Routes, "output": new(output.Service).Routes,
+		"identity": new(identity.Service).Routes, "projects": new(projects.Service).Routes,
+	} {
+		add(engine.Group("/"+name+"/v1", only))
+	}
+	seen := map[string]bool{}
+	for _, route := range engine.Routes() {
+		name := strings.Replace(strings.TrimPrefix(route.Path, "/"), "/v1/", "/", 1)
+		seen[name] = true
+		want := callers[name]
+		if want == nil {
+			want = []string{"gateway"}
+		}
+		if diff := cmp.Diff(want, admitted(t, engine, route)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+	for name := range callers {
+		if !seen[name] {
+			t.Errorf("there is no route %s", name)
+		}
+	}
+}
+
+// admitted are the services that a route lets in, sorted.
+func admitted(t *testing.T, engine http.Handler, route gin.RouteInfo) []string {
+	t.Helper()
+	var names []string
+	for _, name := range serviceNames() {
+		request := httptest.NewRequestWithContext(t.Context(), route.Method, route.Path, strings.NewReader("no JSON"))
+		request.Header.Set("Authorization", "Bearer "+name)
+		answer := httptest.NewRecorder()
+		engine.ServeHTTP(answer, request)
+		switch answer.Code {
+		case http.StatusBadRequest:
+			names = append(names, name)
+		case http.StatusForbidden:
+		default:
+			t.Errorf("%s called by %s: got status %d", route.Path, name, answer.Code)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// byName takes a token for the name of the service that it proves.
+type byName struct{}
+
+func (byName) Verify(_ context.Context, token string) (workload.Claims, error) {
+	return workload.Claims{JobID: token, Namespace: "muster"}, nil
+}
