@@ -14,7 +14,7 @@ import (
 
 // Version names the meaning of the language as this package reads it. Whoever
 // keeps results must keep it with them and drop them when it changes.
-const Version = "3"
+const Version = "4"
 
 // DefaultFile is where a repository keeps its config.
 const DefaultFile = ".circleci/config.yml"
@@ -53,6 +53,7 @@ const (
 type compiler struct {
 	*problems
 	*module
+	templating
 	ctx     context.Context
 	request core.CompileRequest
 	read    func(name string)

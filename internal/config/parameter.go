@@ -4,11 +4,9 @@ package config
 
 import (
 	"fmt"
-	"math"
 	"regexp"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/muster-ci/muster/internal/config/document"
 )
@@ -232,8 +230,9 @@ func (c *compiler) resolvePipelineParameters(n *document.Node) {
 	given := make(map[string]*document.Node, len(c.request.Parameters))
 	var names []string
 	for name, value := range c.request.Parameters {
-		node, ok := c.fromTrigger(name, value)
+		node, ok := fromTrigger(value)
 		if !ok {
+			c.fail(nil, fmt.Sprintf("The pipeline parameter %s has a value of type %T", clip(name), value), "send a string, a whole number or a boolean")
 			continue
 		}
 		names = append(names, name)
@@ -241,29 +240,4 @@ func (c *compiler) resolvePipelineParameters(n *document.Node) {
 	}
 	slices.Sort(names)
 	c.parameters, _ = c.arguments(declared, given, names, n)
-}
-
-// fromTrigger turns a value of the API's JSON into a node.
-func (c *compiler) fromTrigger(name string, value any) (*document.Node, bool) {
-	scalar := func(kind document.Kind, text string) (*document.Node, bool) {
-		return document.Scalar(kind, text, nil), true
-	}
-	switch v := value.(type) {
-	case string:
-		// JSON carries no other text; a caller inside the process might.
-		return scalar(document.String, strings.ToValidUTF8(v, "\uFFFD"))
-	case bool:
-		return scalar(document.Bool, strconv.FormatBool(v))
-	case int:
-		return scalar(document.Int, strconv.Itoa(v))
-	case int64:
-		return scalar(document.Int, strconv.FormatInt(v, 10))
-	case float64:
-		if v == math.Trunc(v) && math.Abs(v) < 1<<53 {
-			return scalar(document.Int, strconv.FormatInt(int64(v), 10))
-		}
-		return scalar(document.Float, strconv.FormatFloat(v, 'g', -1, 64))
-	}
-	c.fail(nil, fmt.Sprintf("The pipeline parameter %s has a value of type %T", clip(name), value), "send a string, a whole number or a boolean")
-	return nil, false
 }

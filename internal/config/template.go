@@ -3,38 +3,31 @@
 package config
 
 import (
+	"errors"
 	"fmt"
-	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/muster-ci/muster/internal/config/document"
+	"github.com/muster-ci/muster/internal/config/expression"
 )
 
-// scope is what `<< >>` may name: pipeline values always, parameters only
-// inside the element that declares them. Nothing is inherited by what the
-// element calls.
-type scope struct {
-	parameters map[string]*document.Node
+// templating is what a compilation remembers of texts that it met before, and
+// the work that expressions have done so far.
+type templating struct {
+	templates   map[string]*template
+	expressions map[string]parsedExpression
+	work        int
 }
 
-// absentValue is what CircleCI puts for a pipeline value that exists and is
-// empty, such as the tag of a branch build.
-const absentValue = "<nil>"
-
-// pipelineNames are the values that may be absent without being unknown.
-var pipelineNames = []string{
-	"id", "number", "name", "project.git_url", "project.type", "project.slug", "project.id", "organization.id",
-	"git.tag", "git.branch", "git.branch.is_default", "git.revision", "git.base_revision",
-	"git.commit.author_avatar_url", "git.commit.author_email", "git.commit.author_login", "git.commit.author_name",
-	"git.commit.body", "git.commit.subject", "git.commit.url",
-	"git.repo_id", "git.repo_name", "git.repo_owner", "git.repo_url", "git.ssh_checkout_url",
-	"trigger_source", "trigger.type", "trigger.id", "trigger.name", "trigger.received_at",
-	"schedule.name", "schedule.id", "config_source", "event.name", "event.action",
-	"config.file_path", "config.sha", "config.ref",
+// parsedExpression is what a source was understood as.
+type parsedExpression struct {
+	expression *expression.Expression
+	err        error
 }
 
-var referenceForm = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9_-]*(?:\.[a-zA-Z0-9_-]+)+$`)
+// maxWork bounds what the expressions and patterns of a config may do: about
+// as many operators, or bytes looked at by a small pattern.
+const maxWork = 1_000_000
 
 // substitute replaces the references in a tree. What holds none is returned as
 // it is; results are never looked at again, so that a value that happens to
@@ -52,6 +45,9 @@ func (c *compiler) substitute(n *document.Node, s scope) *document.Node {
 			c.fail(n.KeyAt(i), "A key cannot be made of references", "write the key out; values may hold << >>")
 		}
 		items[i] = c.substitute(item, s)
+		if n.Kind == document.Map && n.Keys[i].Text == "environment" {
+			items[i] = environmentBooleans(item, items[i])
+		}
 	}
 	result := n.With(items)
 	_, bytes := result.Size()
@@ -59,115 +55,214 @@ func (c *compiler) substitute(n *document.Node, s scope) *document.Node {
 	return result
 }
 
-// substituteText handles one scalar: a reference that is the whole of it keeps
-// its type, others become text.
+// environmentBooleans spells a boolean that came out of a tag as CircleCI hands
+// it to a process: 1 or 0. Inside a text it is true or false.
+func environmentBooleans(before, after *document.Node) *document.Node {
+	if !before.Template || after.IsScalar() {
+		return after
+	}
+	items := make([]*document.Node, len(after.Items))
+	for i, item := range after.Items {
+		switch truth, ok := item.AsBool(); {
+		case after.Kind == document.List:
+			item = environmentBooleans(before.Items[i], item)
+		case before.Items[i].Template && item.Kind == document.Bool && ok && truth:
+			item = document.Scalar(document.Int, "1", item)
+		case before.Items[i].Template && item.Kind == document.Bool:
+			item = document.Scalar(document.Int, "0", item)
+		}
+		items[i] = item
+	}
+	return after.With(items)
+}
+
+// substituteText handles one scalar: a tag that is the whole of it keeps its
+// type, others become text.
 func (c *compiler) substituteText(n *document.Node, s scope) *document.Node {
-	var b strings.Builder
-	rest := n.Text
-	for {
-		start := strings.Index(rest, "<<")
-		if start < 0 {
-			break
+	t := c.template(n)
+	if t.failure != nil {
+		c.fail(n, t.failure.message, t.failure.way)
+		return textNode(n.Text, n)
+	}
+	if value := c.whole(n, t.blocks, s); value != nil {
+		return value.At(n)
+	}
+	r := renderer{compiler: c, place: n, scope: s}
+	r.render(t.blocks, true)
+	return textNode(r.text.String(), n)
+}
+
+// template cuts a text, or remembers how it was cut.
+func (c *compiler) template(n *document.Node) *template {
+	if t := c.templates[n.Text]; t != nil {
+		return t
+	}
+	if c.templates == nil {
+		c.templates = map[string]*template{}
+	}
+	t := cut(n.Text, func(source string) (*expression.Expression, error) { return c.expression(n, source) })
+	c.templates[n.Text] = t
+	return t
+}
+
+// expression parses a source, or remembers what it was understood as.
+func (c *compiler) expression(place *document.Node, source string) (*expression.Expression, error) {
+	if known, ok := c.expressions[source]; ok {
+		return known.expression, known.err
+	}
+	if len(c.expressions) >= maxExpressions {
+		c.fail(place, fmt.Sprintf("The config has more than %d different expressions; that is the limit", maxExpressions), "compute values in scripts")
+		panic(stopped{})
+	}
+	if c.expressions == nil {
+		c.expressions = map[string]parsedExpression{}
+	}
+	e, err := expression.Parse(source)
+	c.expressions[source] = parsedExpression{e, err}
+	if err == nil {
+		c.labour(place, e.Work())
+	}
+	return e, err
+}
+
+// labour counts the work of expressions and ends the compilation when it is too
+// much.
+func (c *compiler) labour(place *document.Node, work int) {
+	if c.work += work; c.work > maxWork {
+		c.fail(place, fmt.Sprintf("The config's expressions and patterns take more than %d units of work; that is the limit", maxWork), "use shorter texts and simpler patterns")
+		panic(stopped{})
+	}
+}
+
+// whole returns the value of a text that is one tag, nil for another text. A
+// block of text ends with a line break, which is part of it; around a value
+// that is no text it means nothing.
+func (c *compiler) whole(n *document.Node, blocks []block, s scope) *document.Node {
+	if len(blocks) == 1 && blocks[0].kind == reference {
+		if value := c.reference(n, blocks[0], s); value != nil {
+			return value
 		}
-		if start > 0 && rest[start-1] == '\\' {
-			b.WriteString(rest[:start-1] + "<<")
-			rest = rest[start+2:]
-			continue
-		}
-		length := strings.Index(rest[start:], ">>")
-		if length < 0 {
-			c.fail(n, "Unclosed '<<' tag\n('<<' must be escaped as '\\<<' in config v2.1+)", "write \\<< where a script means <<, for example cat \\<<EOF")
-			return document.Scalar(document.String, n.Text, n)
-		}
-		inner := strings.TrimSpace(rest[start+2 : start+length])
-		value := c.reference(n, inner, s)
-		if value == nil {
-			return document.Scalar(document.String, n.Text, n)
-		}
-		before, after := rest[:start], rest[start+length+2:]
-		if b.Len() == 0 && strings.TrimSpace(before) == "" && strings.TrimSpace(after) == "" {
-			return value.At(n)
-		}
-		if !value.IsScalar() {
-			c.fail(n, fmt.Sprintf("%s is a %s and cannot stand inside text", clip(inner), value.Kind), "let << "+clip(inner)+" >> be the whole value")
-			return document.Scalar(document.String, n.Text, n)
-		}
-		b.WriteString(before)
-		b.WriteString(value.Text)
-		rest = after
-		if b.Len() > maxText {
-			c.fail(n, fmt.Sprintf("The text grows beyond %d bytes; that is the limit", maxText), "use shorter parameters")
-			panic(stopped{})
+		return textNode(n.Text, n)
+	}
+	var only *block
+	for i, b := range blocks {
+		switch {
+		case b.kind == plainText && strings.TrimSpace(b.text) == "":
+		case b.kind == reference && only == nil:
+			only = &blocks[i]
+		default:
+			return nil
 		}
 	}
-	b.WriteString(rest)
-	return document.Scalar(document.String, b.String(), n)
+	if only == nil {
+		return nil
+	}
+	value := c.reference(n, *only, s)
+	if value == nil || value.Kind == document.String || value.Kind == document.Int || value.Kind == document.Float {
+		return nil
+	}
+	return value
 }
 
 // reference returns the value of what stands between << and >>, nil after a
 // mistake.
-func (c *compiler) reference(n *document.Node, inner string, s scope) *document.Node {
-	switch {
-	case inner == "" || !strings.ContainsAny(inner[:1], "#^/") && !strings.HasPrefix(inner, "include(") && strings.ContainsAny(inner, "\n"):
-		c.fail(n, "Unclosed '<<' tag\n('<<' must be escaped as '\\<<' in config v2.1+)", "write \\<< where a script means <<, for example cat \\<<EOF")
-	case strings.HasPrefix(inner, "include("):
-		c.fail(n, "<<include(file)>> has a meaning only for `circleci orb pack`", "put the file's text here")
-	case strings.ContainsAny(inner[:1], "#^/"):
-		c.fail(n, "Sections (<<# >>, <<^ >>) are not supported by Muster yet", "until they are: use a when step, or test the value in the shell")
-	case !referenceForm.MatchString(inner):
-		c.fail(n, "Expressions in << >> are not supported by Muster yet: "+clip(inner), "until they are: write one name, such as << pipeline.git.branch >>, and \\<< where a script means <<")
-	case strings.HasPrefix(inner, "pipeline.parameters."):
-		return c.named(n, inner, strings.TrimPrefix(inner, "pipeline.parameters."), c.parameters)
-	case strings.HasPrefix(inner, "pipeline."):
-		return c.pipelineValue(n, inner, strings.TrimPrefix(inner, "pipeline."))
-	case strings.HasPrefix(inner, "parameters."):
-		return c.named(n, inner, strings.TrimPrefix(inner, "parameters."), s.parameters)
-	case strings.HasPrefix(inner, "matrix."):
-		c.fail(n, "The key [matrix] is not supported by Muster yet", "until it is: list the combinations as single jobs")
-	default:
-		c.fail(n, fmt.Sprintf("Referred to a variable %q that does not exist", clip(inner)), "names begin with pipeline. or parameters.; a variable of the shell is $NAME")
+func (c *compiler) reference(n *document.Node, b block, s scope) *document.Node {
+	if b.failure != nil {
+		c.fail(n, b.failure.message, b.failure.way)
+		return nil
 	}
-	return nil
+	if b.expression != nil {
+		return c.evaluate(n, b.expression, b.text, s)
+	}
+	value := c.lookup(b.text, s)
+	if value == nil {
+		c.unknownName(n, b.text, "", s)
+	}
+	return value
 }
 
-func (c *compiler) named(n *document.Node, inner, name string, among map[string]*document.Node) *document.Node {
-	if value, ok := among[name]; ok {
-		return value
+// evaluate returns the value of an expression, nil after a mistake. A name that
+// means nothing is one also where it does not count today.
+func (c *compiler) evaluate(n *document.Node, e *expression.Expression, source string, s scope) *document.Node {
+	known := true
+	for _, name := range e.Names() {
+		if c.lookup(name.Text, s) == nil {
+			known = false
+			unknown := &expression.Error{Kind: expression.UnknownName, Found: name.Text, Position: name.Position}
+			c.unknownName(n, name.Text, explain(unknown, source), s)
+		}
 	}
-	var names []string
-	for candidate := range among {
-		names = append(names, candidate)
+	if !known {
+		return nil
 	}
-	slices.Sort(names)
-	way := suggest(name, names)
-	if way == "" {
-		way = "declare it under parameters: of the element that uses it"
-		if strings.HasPrefix(inner, "pipeline.") {
-			way = "declare it under the top-level parameters:"
-			if c.module.name != "" {
-				way = "an orb does not see the pipeline's parameters: let the element take a parameter, and hand the value over in the call"
+	c.labour(n, len(e.Names())+1)
+	value, err := e.Evaluate(expression.Environment{
+		Lookup: func(name string) (expression.Value, bool) { return valueOf(c.lookup(name, s)), true },
+		Spend:  func(work int) bool { c.labour(n, work/10); return true },
+	})
+	var mistake *expression.Error
+	if errors.As(err, &mistake) {
+		c.fail(n, explain(mistake, source), "")
+		return nil
+	}
+	return nodeOf(value)
+}
+
+// renderer writes a template as text.
+type renderer struct {
+	*compiler
+	place *document.Node
+	scope scope
+	text  strings.Builder
+}
+
+// render writes blocks. Those that do not count are read all the same, so that
+// a mistake in them is told today.
+func (r *renderer) render(blocks []block, counts bool) {
+	for _, b := range blocks {
+		switch b.kind {
+		case plainText:
+			r.write(b.text, counts)
+		case reference:
+			r.insert(r.reference(r.place, b, r.scope), b, counts)
+		default:
+			value := r.lookup(b.text, r.scope)
+			if value == nil {
+				r.unknownName(r.place, b.text, "", r.scope)
+				value = document.Scalar(document.Null, "", nil)
 			}
+			r.render(b.inner, counts && holds(value) == (b.kind == section))
 		}
 	}
-	c.fail(n, "Arguments referenced without declared parameters: "+clip(name), way)
-	return nil
 }
 
-func (c *compiler) pipelineValue(n *document.Node, inner, name string) *document.Node {
-	c.read(name)
-	if value, ok := c.request.Values[name]; ok {
-		if value == nil {
-			return document.Scalar(document.Null, absentValue, n)
-		}
-		node, ok := c.fromTrigger(inner, value)
-		if !ok {
-			return nil
-		}
-		return node
+func (r *renderer) insert(value *document.Node, b block, counts bool) {
+	switch {
+	case value == nil || value.Kind == document.Null:
+	case !value.IsScalar():
+		source := clip(b.text)
+		r.fail(r.place, fmt.Sprintf("%s is a %s and cannot stand inside text", source, value.Kind), "let << "+source+" >> be the whole value")
+	default:
+		r.write(value.Text, counts)
 	}
-	if slices.Contains(pipelineNames, name) || strings.HasPrefix(name, "event.github.") || strings.HasPrefix(name, "trigger_parameters.") {
-		return document.Scalar(document.Null, absentValue, n)
+}
+
+func (r *renderer) write(text string, counts bool) {
+	if !counts {
+		return
 	}
-	c.fail(n, fmt.Sprintf("Referred to a variable %q that does not exist", clip(inner)), suggest(name, pipelineNames))
-	return nil
+	if r.text.Len()+len(text) > maxText && r.text.Len() > 0 {
+		r.fail(r.place, fmt.Sprintf("The text grows beyond %d bytes; that is the limit", maxText), "use shorter parameters")
+		panic(stopped{})
+	}
+	r.text.WriteString(text)
+}
+
+// holds tells whether a section is written: for what a condition takes as true,
+// and for a list that is not empty.
+func holds(value *document.Node) bool {
+	if !value.IsScalar() {
+		return len(value.Items) > 0
+	}
+	return truthy(value)
 }
