@@ -101,13 +101,10 @@ func (c *compiler) recovered(result *core.CompileResult, options Options) {
 }
 
 func (c *compiler) compile(limits document.Limits) core.CompileResult {
-	root, warnings, err := document.Parse(c.request.Config, limits)
+	root, err := document.Parse(c.request.Config, limits)
 	if err != nil {
 		c.parseFailed(err)
 		return c.failure()
-	}
-	for _, w := range warnings {
-		c.warn(w.Node, w.Message, "")
 	}
 	c.module = c.newModule(root, "")
 	if !c.selectDefinitions() {
@@ -141,11 +138,13 @@ func (c *compiler) parseFailed(err error) {
 		c.fail(nil, "Unable to parse YAML", "")
 		return
 	}
-	var place *document.Node
-	if e.Line > 0 {
-		place = &document.Node{Line: e.Line, Column: e.Column}
+	for _, e := range append([]*document.Error{e}, e.Also...) {
+		var place *document.Node
+		if e.Line > 0 {
+			place = &document.Node{Line: e.Line, Column: e.Column}
+		}
+		c.fail(place, e.Message, e.Suggestion)
 	}
-	c.fail(place, e.Message, e.Suggestion)
 }
 
 // spend counts what the config expands to and ends the compilation when it is

@@ -166,7 +166,7 @@ func (c *compiler) notFound(m *module, kind, name, prefix string, place *documen
 		return // it is there and broken, which was told
 	}
 	names := m.known(kind)
-	way := suggest(name, names)
+	way := c.near(name, names)
 	switch {
 	case way != "" && prefix != "":
 		way = strings.Replace(way, "\"", "\""+prefix, 1)

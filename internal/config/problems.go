@@ -23,6 +23,7 @@ type problems struct {
 	seen     map[seenProblem]bool
 	more     int
 	calls    []string // "Error calling job: 'x'", outermost first
+	compared int      // names that near looked at
 }
 
 type seenProblem struct {
@@ -149,7 +150,7 @@ func suggest(word string, candidates []string) string {
 		if gap := len(candidate) - len(word); candidate == word || gap >= distance || -gap >= distance {
 			continue
 		}
-		if d := edits(strings.ToLower(word), strings.ToLower(candidate)); d < distance {
+		if d := edits(word, candidate, distance); d < distance {
 			best, distance = candidate, d
 		}
 	}
@@ -159,26 +160,51 @@ func suggest(word string, candidates []string) string {
 	return fmt.Sprintf("did you mean %q?", best)
 }
 
+// maxCompared bounds the names that one compilation compares with misspelt ones.
+const maxCompared = 20_000
+
+// near is suggest for the names that a config defines, of which there may be
+// thousands, and as many mistakes: after a while nobody reads on.
+func (p *problems) near(word string, names []string) string {
+	if p.compared > maxCompared {
+		return ""
+	}
+	p.compared += len(names)
+	return suggest(word, names)
+}
+
 // edits counts the changes of single bytes, swaps of neighbours included as
-// two, that make one word the other.
-func edits(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
+// two, that make one word the other, whatever their case; it stops counting at
+// most. No word is longer than what suggest lets through.
+func edits(a, b string, most int) int {
+	var row [128]int
+	for j := range len(b) + 1 {
 		row[j] = j
 	}
 	for i := range len(a) {
-		diagonal := row[0]
+		diagonal, least := row[0], i+1
 		row[0] = i + 1
 		for j := range len(b) {
 			change := diagonal
-			if a[i] != b[j] {
+			if lower(a[i]) != lower(b[j]) {
 				change++
 			}
 			diagonal = row[j+1]
 			row[j+1] = min(change, row[j]+1, row[j+1]+1)
+			least = min(least, row[j+1])
+		}
+		if least >= most {
+			return most
 		}
 	}
 	return row[len(b)]
+}
+
+func lower(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		return c + 'a' - 'A'
+	}
+	return c
 }
 
 // listed joins names for a sentence, the first few of many.

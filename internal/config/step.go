@@ -121,7 +121,7 @@ func (c *compiler) manyKeys(n *document.Node) {
 }
 
 func (c *compiler) unknownStep(name string, place *document.Node) {
-	if near := suggest(name, stepNames); near != "" && suggest(name, c.known("command")) == "" {
+	if near := suggest(name, stepNames); near != "" && c.near(name, c.known("command")) == "" {
 		c.fail(place, "Cannot find a definition for command named "+clip(name), near)
 		return
 	}

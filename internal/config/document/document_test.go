@@ -15,7 +15,7 @@ import (
 
 func parse(t *testing.T, text string) *Node {
 	t.Helper()
-	n, _, err := Parse(text, Limits{})
+	n, err := Parse(text, Limits{})
 	if err != nil {
 		t.Fatalf("Parse: %v", err)
 	}
@@ -44,11 +44,21 @@ func TestMergeKeys(t *testing.T) {
 	}
 }
 
-func TestRepeatedKeyIsAWarning(t *testing.T) {
+func TestRepeatedKeysAreAllTold(t *testing.T) {
 	t.Parallel()
-	n, warnings, err := Parse("a: 1\na: 2\n", Limits{})
-	if err != nil || len(warnings) != 1 || n.Get("a").Text != "2" {
-		t.Fatalf("got %v, %v, %v", n, warnings, err)
+	_, err := Parse("a: 1\nb: {c: 1, c: 2}\na: 2\n", Limits{})
+	var e *Error
+	if !errors.As(err, &e) || len(e.Also) != 1 {
+		t.Fatalf("got %v", err)
+	}
+	for _, one := range []struct {
+		e       *Error
+		line    int
+		key, at string
+	}{{e, 2, "key c,", "line 2, column 5"}, {e.Also[0], 3, "key a,", "line 1, column 1"}} {
+		if one.e.Line != one.line || !strings.Contains(one.e.Message, one.key) || !strings.Contains(one.e.Message, one.at) {
+			t.Errorf("got %d: %s", one.e.Line, one.e.Message)
+		}
 	}
 }
 
@@ -82,7 +92,7 @@ func TestErrorsTellTheirPlace(t *testing.T) {
 		"a: &x {b: *nothere}\n":  "unknown anchor",
 		"a: 'not closed\nb: c\n": "Unable to parse YAML",
 	} {
-		_, _, err := Parse(text, Limits{})
+		_, err := Parse(text, Limits{})
 		var e *Error
 		if !errors.As(err, &e) || !strings.Contains(e.Message, want) {
 			t.Errorf("%q: got %v, want %q", text, err, want)
@@ -125,7 +135,7 @@ func TestHostileTextEndsSoon(t *testing.T) {
 	t.Parallel()
 	for name, text := range hostile() {
 		start := time.Now()
-		_, _, err := Parse(text, Limits{})
+		_, err := Parse(text, Limits{})
 		took := time.Since(start)
 		// What passes the scan costs what the library takes to read it, so that
 		// reading it measures how busy the machine is. The benchmark tells the
@@ -151,7 +161,7 @@ func BenchmarkHostile(b *testing.B) {
 	for name, text := range hostile() {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
-				_, _, _ = Parse(text, Limits{})
+				_, _ = Parse(text, Limits{})
 			}
 		})
 	}

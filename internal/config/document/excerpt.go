@@ -26,21 +26,36 @@ func (l *Lines) Excerpt(line, column int) string {
 	if line < 1 || line > len(l.lines) {
 		return ""
 	}
-	text := []rune(strings.TrimRight(l.lines[line-1], "\r"))
-	column = min(max(column, 1), len(text)+1)
+	full := strings.TrimRight(l.lines[line-1], "\r")
+	column = max(column, 1)
 	start := 0
 	if column > excerptWidth-20 {
 		start = column - excerptWidth/2
 	}
-	text = text[min(start, len(text)):]
-	if len(text) > excerptWidth {
-		text = text[:excerptWidth]
-	}
-	for i, r := range text {
-		if !unicode.IsPrint(r) {
-			text[i] = ' '
-		}
+	text, characters := window(full, start, column)
+	if column > characters+1 {
+		return l.Excerpt(line, characters+1) // beyond its end
 	}
 	prefix := fmt.Sprintf("%5d | ", line)
 	return prefix + string(text) + "\n" + strings.Repeat(" ", len(prefix)-2) + "| " + strings.Repeat(" ", column-1-start) + "^"
+}
+
+// window returns the characters of a line from start on, at most excerptWidth,
+// and how many the line has up to the end of them or of itself. A line may be as
+// long as the file, and each mistake in it asks for a window: nothing of the
+// rest is copied.
+func window(line string, start, column int) (text []rune, characters int) {
+	for _, r := range line {
+		if characters >= start+excerptWidth && characters >= column {
+			break
+		}
+		if characters >= start && len(text) < excerptWidth {
+			if !unicode.IsPrint(r) {
+				r = ' '
+			}
+			text = append(text, r)
+		}
+		characters++
+	}
+	return text, characters
 }

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -48,36 +46,36 @@ type Error struct {
 	Message      string
 	Suggestion   string
 	Line, Column int
+	Also         []*Error // further ones of the same text
 }
 
 // Error returns the message.
 func (e *Error) Error() string { return e.Message }
 
-// Warning is something that a document holds and that has no effect.
-type Warning struct {
-	Node    *Node
-	Message string
-}
-
 // Parse reads the one document of a text. The error is always an *Error.
-func Parse(text string, limits Limits) (*Node, []Warning, error) {
+func Parse(text string, limits Limits) (*Node, error) {
 	limits = limits.withDefaults()
 	if err := scan(text, limits); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	root, err := decode(text)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if root == nil || len(root.Content) == 0 {
-		return &Node{Kind: Null, Line: 1, Column: 1}, nil, nil
+		return &Node{Kind: Null, Line: 1, Column: 1}, nil
 	}
 	r := resolver{limits: limits, anchors: map[*yaml.Node]*Node{}}
 	n, err := r.convert(root.Content[0], 1)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	return n, r.warnings, nil
+	if len(r.repeated) > 0 {
+		first := r.repeated[0]
+		first.Also = r.repeated[1:]
+		return nil, first
+	}
+	return n, nil
 }
 
 // decode runs the library, which panics on some malformed inputs in its
@@ -94,7 +92,7 @@ func decode(text string) (root *yaml.Node, err error) {
 		if errors.Is(err, io.EOF) {
 			return nil, nil
 		}
-		return nil, parseError(err)
+		return nil, parseError(err, text)
 	}
 	// Looking for a second document costs a parse of the rest; only a text with
 	// a document marker can have one.
@@ -103,7 +101,7 @@ func decode(text string) (root *yaml.Node, err error) {
 		switch err := decoder.Decode(&second); {
 		case errors.Is(err, io.EOF):
 		case err != nil:
-			return nil, parseError(err)
+			return nil, parseError(err, text)
 		case len(second.Content) > 0 && second.Content[0].Tag != "!!null":
 			return nil, &Error{
 				Message:    "Unable to parse YAML\nexpected a single document in the stream, but found another one",
@@ -113,27 +111,6 @@ func decode(text string) (root *yaml.Node, err error) {
 		}
 	}
 	return root, nil
-}
-
-var errorLine = regexp.MustCompile(`^line (\d+): `)
-
-// parseError takes the line out of the library's text.
-func parseError(err error) *Error {
-	text := strings.TrimPrefix(err.Error(), "yaml: ")
-	e := &Error{}
-	if m := errorLine.FindStringSubmatch(text); m != nil {
-		e.Line, _ = strconv.Atoi(m[1])
-		e.Column = 1
-		text = text[len(m[0]):]
-	}
-	e.Message = "Unable to parse YAML\n" + text
-	switch {
-	case strings.Contains(text, "cannot start any token"):
-		e.Suggestion = "indent with spaces, not tabs, and put quotes around text that begins with @, ` or %"
-	case strings.Contains(text, "mapping values are not allowed"):
-		e.Suggestion = "check the indentation here, and put quotes around text that holds \": \""
-	}
-	return e
 }
 
 // scan refuses in one pass over the bytes what would be too much for the
@@ -146,26 +123,31 @@ func scan(text string, limits Limits) error {
 		}
 	}
 	if !utf8.ValidString(text) {
-		line, column := invalidUTF8(text)
+		line, column := position(text, invalidUTF8(text))
 		return &Error{Message: "Unable to parse YAML\nthe text is not valid UTF-8", Suggestion: "save the file as UTF-8", Line: line, Column: column}
 	}
-	// Every node but the first needs one of these marks before it; that text
-	// in scripts holds them too makes the count an upper bound.
-	marks := 0
-	for i := 0; i < len(text); i++ {
-		switch text[i] {
-		case ',', '[', '{':
-			marks++
-		case ':', '-', '?':
-			if i+1 == len(text) || text[i+1] <= ' ' {
-				marks++
-			}
-		}
-	}
-	if marks > limits.Nodes {
+	if marks(text) > limits.Nodes {
 		return tooMany(limits.Nodes)
 	}
 	return nil
+}
+
+// marks is at least the number of a text's nodes less one: every node but the
+// first needs one of these marks before it. That text in scripts holds them too
+// makes it an upper bound.
+func marks(text string) int {
+	count := 0
+	for i := 0; i < len(text); i++ {
+		switch text[i] {
+		case ',', '[', '{':
+			count++
+		case ':', '-', '?':
+			if i+1 == len(text) || text[i+1] <= ' ' {
+				count++
+			}
+		}
+	}
+	return count
 }
 
 func tooMany(limit int) *Error {
@@ -175,18 +157,15 @@ func tooMany(limit int) *Error {
 	}
 }
 
-func invalidUTF8(text string) (line, column int) {
-	line, column = 1, 1
-	for i := 0; i < len(text); {
-		r, size := utf8.DecodeRuneInString(text[i:])
-		if r == utf8.RuneError && size == 1 {
-			break
+// invalidUTF8 returns the first byte of a text that begins no character.
+func invalidUTF8(text string) int {
+	for i, r := range text {
+		if r != utf8.RuneError {
+			continue
 		}
-		column++
-		if r == '\n' {
-			line, column = line+1, 1
+		if _, size := utf8.DecodeRuneInString(text[i:]); size == 1 {
+			return i
 		}
-		i += size
 	}
-	return line, column
+	return len(text)
 }

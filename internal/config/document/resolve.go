@@ -17,8 +17,8 @@ type resolver struct {
 	limits   Limits
 	anchors  map[*yaml.Node]*Node // nil value: being converted
 	slab     []Node
-	merged   int // entries copied by merge keys
-	warnings []Warning
+	merged   int      // entries copied by merge keys
+	repeated []*Error // keys
 }
 
 // node takes one from a slab: one allocation for many nodes.
@@ -75,6 +75,9 @@ func (r *resolver) fresh(y *yaml.Node, depth int) (*Node, error) {
 		err = r.mapping(n, y, depth)
 	default:
 		r.scalar(n, y)
+	}
+	if err == nil {
+		err = knownTag(y)
 	}
 	if err != nil {
 		return nil, err
@@ -181,20 +184,48 @@ func (r *resolver) mapping(n *Node, y *yaml.Node, depth int) error {
 	return nil
 }
 
-// put adds an entry; of a repeated key the last value counts, as it does for
-// CircleCI's parser, and the author is told.
+// knownTag refuses tags that would be read by code of one's own, such as
+// !include: nobody here knows what they stand for.
+func knownTag(y *yaml.Node) error {
+	if y.Tag == "" || y.Tag == "!" || strings.HasPrefix(y.Tag, "!!") || strings.HasPrefix(y.Tag, "tag:yaml.org,2002:") {
+		return nil
+	}
+	return &Error{
+		Message:    "Unable to parse YAML\ncould not determine a constructor for the tag " + short(y.Tag),
+		Suggestion: "put quotes around text that begins with !; a config has no tags of its own",
+		Line:       y.Line, Column: y.Column,
+	}
+}
+
+// maxRepeated bounds the repeated keys that are told.
+const maxRepeated = 100
+
+// put adds an entry. A repeated key is a mistake, as it is for CircleCI: one of
+// the values would be lost.
 func (r *resolver) put(n *Node, seen *index, key Key, value *Node) {
 	if at, ok := seen.find(n, key.Text); ok {
-		r.warnings = append(r.warnings, Warning{
-			Node:    &Node{Kind: String, Text: key.Text, Line: key.Line, Column: key.Column, parent: n, label: key.Text},
-			Message: fmt.Sprintf("The key %q stands twice in this mapping; only this last value counts, the one in line %d does not", key.Text, n.Keys[at].Line),
-		})
-		n.Keys[at], n.Items[at] = key, value
+		if len(r.repeated) < maxRepeated {
+			r.repeated = append(r.repeated, &Error{
+				Message: fmt.Sprintf("Unable to parse YAML\nwhile constructing a mapping: found duplicate key %s, which stands in line %d, column %d already",
+					short(key.Text), n.Keys[at].Line, n.Keys[at].Column),
+				Suggestion: "rename or remove one of them, or join what stands below them",
+				Line:       key.Line, Column: key.Column,
+			})
+		}
 		return
 	}
 	seen.add(key.Text, len(n.Keys))
 	n.Keys = append(n.Keys, key)
 	n.Items = append(n.Items, value)
+}
+
+// short keeps a key that is quoted in a message at a readable length.
+func short(key string) string {
+	const most = 100
+	if len(key) <= most {
+		return key
+	}
+	return strings.ToValidUTF8(key[:most], "") + "..."
 }
 
 func (r *resolver) merge(n *Node, seen *index, from *Node) error {
