@@ -54,6 +54,7 @@ type compiler struct {
 	*problems
 	*module
 	templating
+	flow
 	ctx     context.Context
 	request core.CompileRequest
 	read    func(name string)
@@ -124,6 +125,9 @@ func (c *compiler) compile(limits document.Limits) core.CompileResult {
 		c.filter(w)
 	}
 	plan := c.plan(workflows)
+	if len(c.errors) > 0 {
+		return c.failure()
+	}
 	processed := c.emit(workflows)
 	return core.CompileResult{Plan: plan, Processed: processed, Warnings: c.sorted(c.warnings)}
 }

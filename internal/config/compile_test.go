@@ -124,6 +124,7 @@ version: 2
 jobs:
   j: {machine: true, steps: [checkout]}
 workflows:
+  version: 2
   w:
     jobs:
       - j: {name: always}

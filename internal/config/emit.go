@@ -11,40 +11,20 @@ import (
 
 // plan collects what runs.
 func (c *compiler) plan(workflows []*workflow) *core.Plan {
-	plan := &core.Plan{Workflows: make([]core.WorkflowPlan, 0, len(workflows))}
+	c.checkSchedule(workflows)
+	plan := &core.Plan{Workflows: make([]core.WorkflowPlan, 0, len(workflows)), Setup: c.setup}
 	for _, w := range workflows {
-		if w.off {
-			continue
-		}
-		wp := core.WorkflowPlan{Name: w.name, Jobs: make([]core.JobPlan, 0, len(w.jobs))}
-		for _, i := range w.jobs {
-			if !i.gone {
-				wp.Jobs = append(wp.Jobs, i.jobPlan())
-			}
-		}
-		if len(wp.Jobs) > 0 {
-			plan.Workflows = append(plan.Workflows, wp)
+		asked := w.name == c.request.Schedule && len(w.schedules) > 0
+		switch p := w.plan(); {
+		case w.off, len(p.Jobs) == 0, c.request.Schedule != "" && !asked:
+		case len(w.schedules) > 0 && !asked:
+			plan.Schedules = append(plan.Schedules, w.schedulePlans(p)...)
+		default:
+			plan.Workflows = append(plan.Workflows, p)
 		}
 	}
+	c.checkSetup(plan)
 	return plan
-}
-
-func (i *invocation) jobPlan() core.JobPlan {
-	job := *i.plan
-	job.Name = i.name
-	if len(i.requires) == 0 {
-		return job
-	}
-	job.Requires = make([]core.Requirement, 0, len(i.requires))
-	listed := make(map[*invocation]bool, len(i.requires))
-	for _, r := range i.requires {
-		if r.job.gone || listed[r.job] {
-			continue
-		}
-		listed[r.job] = true
-		job.Requires = append(job.Requires, core.Requirement{Job: r.job.name, Statuses: r.statuses})
-	}
-	return job
 }
 
 // emit writes the expanded config in the shape of version 2. It holds all that
@@ -53,6 +33,9 @@ func (i *invocation) jobPlan() core.JobPlan {
 func (c *compiler) emit(workflows []*workflow) string {
 	e := &emitter{}
 	e.w.Raw("version", "2")
+	if c.setup {
+		e.w.Raw("setup", "true")
+	}
 	jobs := nameDefinitions(workflows)
 	if len(jobs) == 0 {
 		e.w.Raw("jobs", "{}")
@@ -65,6 +48,7 @@ func (c *compiler) emit(workflows []*workflow) string {
 		}
 		e.w.Out()
 	}
+	e.groups(workflows, jobs)
 	e.w.Key("workflows")
 	e.w.In()
 	e.w.Raw("version", "2")
@@ -85,7 +69,7 @@ func nameDefinitions(workflows []*workflow) []*invocation {
 	var list []*invocation
 	for _, w := range workflows {
 		for _, i := range w.jobs {
-			if w.off || i.plan.Type == core.JobApproval {
+			if w.off || i.plan.Type == core.JobApproval || i.isEnd() {
 				continue
 			}
 			if d.name(i) {
@@ -115,9 +99,9 @@ func (d *definitionNames) name(i *invocation) bool {
 	case other.plan == i.plan:
 		return false
 	case d.next[i.name] == 0:
-		d.prints[i.name+"\x00"+planPrint(other.plan)] = i.name
+		d.prints[i.name+"\x00"+other.planPrint()] = i.name
 	}
-	mine := i.name + "\x00" + planPrint(i.plan)
+	mine := i.name + "\x00" + i.planPrint()
 	if known, ok := d.prints[mine]; ok {
 		i.definition = known
 		return false
@@ -133,9 +117,12 @@ func (d *definitionNames) name(i *invocation) bool {
 
 // planPrint is equal for equal plans. Plans consist of text and numbers, so
 // that encoding one cannot go wrong.
-func planPrint(p *core.JobPlan) string {
-	text, _ := json.Marshal(p)
-	return string(text)
+func (i *invocation) planPrint() string {
+	if i.print == "" {
+		text, _ := json.Marshal(i.plan)
+		i.print = string(text)
+	}
+	return i.print
 }
 
 // planSize estimates the bytes of a plan.

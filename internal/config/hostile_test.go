@@ -33,12 +33,12 @@ func hostile() map[string]string {
 	}
 	text += "  t20: {parameters: {a: {type: string}}, steps: [run: << parameters.a >>]}\njobs:\n  build: {machine: true, steps: [t0: {a: xxxxxxxxxx}]}\n"
 
-	big := "version: 2\njobs:\n  j:\n    machine: true\n    steps: [run: '" + strings.Repeat("x", 200_000) + "']\nworkflows: {w: {jobs: [" + strings.Repeat("j, ", 5_000) + "]}}\n"
+	big := "version: 2\njobs:\n  j:\n    machine: true\n    steps: [run: '" + strings.Repeat("x", 200_000) + "']\nworkflows: {version: 2, w: {jobs: [" + strings.Repeat("j, ", 5_000) + "]}}\n"
 	unknown := "version: 2\njobs:\n"
 	for i := range 4_000 {
 		unknown += fmt.Sprintf("  job-%d: &j {machine: true, steps: [checkout]}\n", i)
 	}
-	unknown += "workflows: {w: {jobs: ["
+	unknown += "workflows: {version: 2, w: {jobs: ["
 	for i := range 8_000 {
 		unknown += fmt.Sprintf("jbo-%d, ", i)
 	}
@@ -48,7 +48,7 @@ func hostile() map[string]string {
 		"text that multiplies":  text,
 		"one large job, often":  big,
 		"unknown jobs":          unknown + "]}}\n",
-		"a regular expression":  "version: 2\njobs: {j: {machine: true, steps: [checkout]}}\nworkflows: {w: {jobs: [j: {filters: {branches: {only: '/" + strings.Repeat("(a*)*", 300) + "/'}}}]}}\n",
+		"a regular expression":  "version: 2\njobs: {j: {machine: true, steps: [checkout]}}\nworkflows: {version: 2, w: {jobs: [j: {filters: {branches: {only: '/" + strings.Repeat("(a*)*", 300) + "/'}}}]}}\n",
 		"a condition in a dive": "version: 2.1\njobs: {build: {machine: true, steps: [when: {steps: [], condition: " + strings.Repeat("{not: ", 95) + "1" + strings.Repeat("}", 95) + "}]}}\n",
 		"ten thousand mistakes": "version: 2\njobs:\n  build:\n    machine: true\n    steps: [" + strings.Repeat("x, ", 10_000) + "]\n",
 	}

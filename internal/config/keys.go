@@ -35,23 +35,17 @@ var (
 	}
 	whenKeys     = keySet{permitted: []string{"condition", "steps"}, required: []string{"condition", "steps"}}
 	workflowKeys = keySet{
-		permitted: []string{"jobs", "unless", "version", "when"},
+		permitted: []string{"jobs", "max_auto_reruns", "triggers", "unless", "version", "when"},
 		required:  []string{"jobs"},
-		later: map[string]string{
-			"triggers":        "start the pipeline through the API at the times you need",
-			"max_auto_reruns": "rerun the workflow from failed through the API, or give single steps max_auto_reruns",
-		},
 	}
 	approvalKeys = keySet{
-		permitted: []string{"filters", "name", "requires", "type"},
+		permitted: []string{"context", "filters", "name", "requires", "serial-group", "type"},
 	}
+	matrixKeys = keySet{permitted: []string{"alias", "exclude", "parameters"}, required: []string{"parameters"}}
 	// callKeys are the keys beside which a job's parameters stand.
 	callKeys = keySet{
-		permitted: []string{"filters", "name", "post-steps", "pre-steps", "requires", "type"},
+		permitted: []string{"context", "filters", "matrix", "name", "post-steps", "pre-steps", "requires", "serial-group", "type"},
 		later: map[string]string{
-			"context":       "set the variables in the project's settings",
-			"matrix":        "list the combinations as single jobs, each with a name of its own",
-			"serial-group":  "order the jobs with requires",
 			"override-with": "call the job itself",
 		},
 	}

@@ -4,75 +4,123 @@ package config
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 )
 
-// order names a workflow's jobs, finds what they require, and refuses cycles.
+// maxEdges bounds the requirements of all jobs together: where a matrix
+// requires a matrix they are as many as the product of both.
+const maxEdges = 100_000
+
+// order finds what the jobs of a workflow require, and refuses cycles.
 func (c *compiler) order(w *workflow) {
-	byAsked := w.assignNames()
-	byName := make(map[string]*invocation, len(w.jobs))
+	for _, u := range w.groups {
+		c.orderGroup(w, u)
+	}
+	c.checkGroupNames(w)
+	known := newLookup()
 	for _, i := range w.jobs {
-		byName[i.name] = i
+		if i.group == nil {
+			known.add(i, i.name)
+		}
+	}
+	for _, u := range w.groups {
+		known.asked[u.name] = append(known.asked[u.name], u.end)
 	}
 	for _, i := range w.jobs {
-		for at := range i.requires {
-			c.resolve(w, i, &i.requires[at], byAsked, byName)
+		if i.group == nil || i == i.group.start {
+			c.resolve(w, i, known)
 		}
 	}
 	c.checkCycles(w)
 }
 
-// assignNames gives every job of the workflow a name of its own: a name that is asked
-// for several times gets -1, -2 and so on.
-func (w *workflow) assignNames() map[string][]*invocation {
-	byAsked := make(map[string][]*invocation, len(w.jobs))
-	for _, i := range w.jobs {
-		byAsked[i.asked] = append(byAsked[i.asked], i)
-	}
-	next := map[string]int{}
-	for _, i := range w.jobs {
-		i.name = i.asked
-		if len(byAsked[i.asked]) < 2 {
-			continue
-		}
-		for {
-			next[i.asked]++
-			i.name = i.asked + "-" + strconv.Itoa(next[i.asked])
-			if len(byAsked[i.name]) == 0 {
-				break
-			}
-		}
-	}
-	return byAsked
+// lookup is what `requires` may name: what a job is called in the file, the
+// alias of a matrix, or the name that a job got in the end.
+type lookup struct {
+	jobs   []*invocation
+	asked  map[string][]*invocation
+	alias  map[string][]*invocation
+	byName map[string]*invocation
 }
 
-func (c *compiler) resolve(w *workflow, i *invocation, r *requirement, byAsked map[string][]*invocation, byName map[string]*invocation) {
-	if found := byAsked[r.asked]; len(found) == 1 {
-		r.job = found[0]
+func newLookup() *lookup {
+	return &lookup{asked: map[string][]*invocation{}, alias: map[string][]*invocation{}, byName: map[string]*invocation{}}
+}
+
+func (l *lookup) add(i *invocation, name string) {
+	l.jobs = append(l.jobs, i)
+	l.asked[i.asked] = append(l.asked[i.asked], i)
+	if i.alias != "" {
+		l.alias[i.alias] = append(l.alias[i.alias], i)
+	}
+	l.byName[name] = i
+}
+
+// find returns the jobs that a name stands for; none for one that is unknown or
+// not clear.
+func (l *lookup) find(name string) []*invocation {
+	found := l.asked[name]
+	switch {
+	case len(found) == 1:
+		return found
+	case len(l.alias[name]) > 0:
+		return l.alias[name]
+	case len(found) == 0 && l.byName[name] != nil:
+		return []*invocation{l.byName[name]}
+	}
+	return nil
+}
+
+// resolve puts jobs in the place of the names that a job requires.
+func (c *compiler) resolve(w *workflow, i *invocation, known *lookup) {
+	if len(i.requires) == 0 {
 		return
-	} else if len(found) == 0 {
-		if r.job = byName[r.asked]; r.job != nil {
-			return
+	}
+	resolved := make([]requirement, 0, len(i.requires))
+	for _, r := range i.requires {
+		found := known.find(r.asked)
+		if c.edges += len(found); c.edges > maxEdges {
+			c.fail(r.place, fmt.Sprintf("The jobs require one another more than %d times; that is the limit", maxEdges), "put a no-op job between: it requires the one side, and the other side requires it")
+			panic(stopped{})
+		}
+		for _, job := range found {
+			r.job = job
+			resolved = append(resolved, r)
+		}
+		if len(found) == 0 {
+			c.unresolved(w, i, r, known)
 		}
 	}
+	i.requires = resolved
+}
+
+// unresolved tells that a name stands for no job, or for several.
+func (c *compiler) unresolved(w *workflow, i *invocation, r requirement, known *lookup) {
 	if len(c.errors) >= maxErrors {
 		c.more++
 		return
 	}
+	count := len(known.asked[r.asked])
 	way := "give the calls of the job a name each, and require those"
-	if len(byAsked[r.asked]) == 0 {
+	if count == 0 {
 		const enough = 1000 // of which a few are shown
-		names := make([]string, 0, min(len(w.jobs), enough))
-		for _, j := range w.jobs[:min(len(w.jobs), enough)] {
-			names = append(names, j.name)
+		names := make([]string, 0, min(len(known.jobs), enough))
+		for _, j := range known.jobs[:min(len(known.jobs), enough)] {
+			names = append(names, j.asked)
 		}
-		if way = suggest(r.asked, names); way == "" {
+		way = suggest(r.asked, names)
+		switch u := w.ownerGroup(r.asked); {
+		case way != "":
+		case i.own != "":
+			way = "jobs of a group require only one another: " + listed(names)
+		case u != nil:
+			way = fmt.Sprintf("it is a job of the group %s; require the group", clip(u.name))
+		default:
 			way = "the jobs of this workflow are: " + listed(names)
 		}
 	}
 	c.fail(r.place, fmt.Sprintf("Job '%s' requires '%s', which is the name of %d other jobs in workflow '%s'",
-		clip(i.name), clip(r.asked), len(byAsked[r.asked]), clip(w.name)), way)
+		clip(i.title()), clip(r.asked), count, clip(w.name)), way)
 }
 
 // checkCycles takes away jobs whose requirements are all taken away, until none

@@ -17,6 +17,11 @@ type requirement struct {
 	job      *invocation // given by order
 }
 
+// succeeded is the usual requirement.
+func succeeded(i *invocation) requirement {
+	return requirement{place: i.place, statuses: []core.JobStatus{core.JobSuccess}, job: i}
+}
+
 // terminal is every status that a required job can end with.
 var terminal = []core.JobStatus{core.JobSuccess, core.JobFailed, core.JobCanceled, core.JobUnauthorized, core.JobNotRun}
 
@@ -69,6 +74,10 @@ func (c *compiler) statuses(n *document.Node) []core.JobStatus {
 				list = append(list, s)
 			}
 		}
+	}
+	if len(list) == len(terminal) {
+		c.warn(n, "These are all statuses that a job can end with", "write terminal")
+		return terminal
 	}
 	// One order whatever the file's, so that equal requirements are equal.
 	slices.SortFunc(list, func(a, b core.JobStatus) int { return slices.Index(terminal, a) - slices.Index(terminal, b) })

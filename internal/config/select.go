@@ -57,15 +57,11 @@ func (c *compiler) selectVersion() bool {
 // are free: they hold anchors.
 func (c *compiler) checkTopLevel() {
 	for i, key := range c.root.Keys {
-		at, value := c.root.KeyAt(i), c.root.Items[i]
+		at := c.root.KeyAt(i)
 		known := slices.Contains(reuseKeys, key.Text)
 		switch {
-		case known && !c.reuse:
+		case known && !c.reuse && key.Text != "job-groups" && key.Text != "setup": // which a processed config has
 			c.fail(at, fmt.Sprintf("extraneous key [%s] is not permitted", key.Text), "it needs version: 2.1")
-		case key.Text == "job-groups":
-			c.fail(at, "The key [job-groups] is not supported by Muster yet", "until it is: list the jobs in each workflow")
-		case key.Text == "setup" && c.boolean(value):
-			c.fail(at, "Setup configs are not supported by Muster yet", "until they are: make this config the one that does the work")
 		case !known && !slices.Contains([]string{"version", "jobs", "workflows", "description", "display", "experimental"}, key.Text):
 			if near := suggest(key.Text, append(slices.Clone(reuseKeys), "version", "jobs", "workflows")); near != "" {
 				c.warn(at, fmt.Sprintf("The key [%s] has no meaning", key.Text), near)

@@ -4,11 +4,19 @@ package config
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/muster-ci/muster/core"
 	"github.com/muster-ci/muster/internal/config/document"
 )
+
+// flow is what a compilation knows of its workflows as a whole.
+type flow struct {
+	setup    bool
+	groups   map[string]*group
+	contexts map[string]bool // that some job asks for
+	jobCount int             // of all workflows and groups
+	edges    int             // of all `requires`
+}
 
 // workflow is one workflow on its way to a plan.
 type workflow struct {
@@ -16,21 +24,10 @@ type workflow struct {
 	key  *document.Node
 	off  bool // by its condition: checked like the others, and left out
 	jobs []*invocation
-}
-
-// invocation is one entry of a workflow's jobs.
-type invocation struct {
-	place    *document.Node
-	called   string // the job's definition, or the name of an approval job
-	asked    string // `name`, or what is called
-	name     string // unique in the workflow; given by order
-	named    bool   // by a `name` key
-	plan     *core.JobPlan
-	requires []requirement
-	filters  filters
-	gone     bool // filtered out
-	// definition is the name under which emit writes the plan.
-	definition string
+	// groups are the uses of job groups, whose members are among jobs.
+	groups        []*groupUse
+	schedules     []schedule
+	maxAutoReruns int
 }
 
 // loneWorkflow is the name of the workflow of a file that has none.
@@ -38,6 +35,8 @@ const loneWorkflow = "workflow"
 
 // readWorkflows expands every workflow, also those whose condition is false.
 func (c *compiler) readWorkflows() []*workflow {
+	c.readSetup()
+	c.readGroups()
 	n := c.root.Get("workflows")
 	if n == nil || n.Kind == document.Null {
 		return c.readLoneJob()
@@ -46,6 +45,7 @@ func (c *compiler) readWorkflows() []*workflow {
 		c.wrongType(n, document.Map)
 		return nil
 	}
+	c.checkWorkflowsVersion(n)
 	c.warnBranches()
 	list := make([]*workflow, 0, len(n.Keys))
 	for i, key := range n.Keys {
@@ -57,7 +57,21 @@ func (c *compiler) readWorkflows() []*workflow {
 		c.readWorkflow(w, n.Items[i])
 		list = append(list, w)
 	}
+	c.checkUnusedGroups()
+	nameJobs(list)
 	return list
+}
+
+// checkWorkflowsVersion asks for the inner version, which only 2.1 can do
+// without.
+func (c *compiler) checkWorkflowsVersion(n *document.Node) {
+	v := n.Get("version")
+	switch {
+	case v != nil && v.Text != "2" && v.Text != "2.0" && v.IsScalar():
+		c.fail(v, "Unsupported or missing workflows config version", "write version: 2 below workflows:")
+	case v == nil && !c.reuse:
+		c.fail(n, "Unsupported or missing workflows config version", "write version: 2 as the first line below workflows:, or use version: 2.1")
+	}
 }
 
 // readLoneJob is the old form: the job named build runs.
@@ -75,7 +89,7 @@ func (c *compiler) readLoneJob() []*workflow {
 	if plan == nil {
 		return nil
 	}
-	only := &invocation{place: d.key, called: "build", asked: "build", plan: plan}
+	only := &invocation{place: d.key, called: "build", asked: "build", name: "build", plan: plan}
 	if branches := d.node.Get("branches"); branches != nil {
 		only.filters.branches = c.filterRule(branches)
 	}
@@ -97,23 +111,40 @@ func (c *compiler) readWorkflow(w *workflow, n *document.Node) {
 		return
 	}
 	w.off = !c.workflowRuns(n)
-	jobs := n.Get("jobs")
-	switch {
-	case jobs == nil:
-		return
-	case jobs.Kind != document.List:
-		c.wrongType(jobs, document.List)
-		return
-	case len(jobs.Items) == 0:
-		c.fail(jobs, "A workflow needs at least one job", "list a job, or remove the workflow")
-		return
-	}
-	for _, item := range jobs.Items {
+	w.maxAutoReruns = c.integer(c.substitute(n.Get("max_auto_reruns"), scope{}), 1, maxReruns)
+	w.schedules = c.schedules(n.Get("triggers"))
+	for _, item := range c.jobItems(n.Get("jobs"), "workflow") {
 		c.spend(item, 0, 0)
-		if i := c.invocation(item); i != nil {
-			w.jobs = append(w.jobs, i)
+		e, ok := c.entry(item)
+		if !ok {
+			continue
 		}
+		if g := c.groups[e.called]; g != nil {
+			u := c.useGroup(g, e)
+			w.groups = append(w.groups, u)
+			w.jobs = append(w.jobs, u.all()...)
+			continue
+		}
+		w.jobs = append(w.jobs, c.invocations(e)...)
 	}
+	c.checkSerialGroups(w)
+}
+
+// maxReruns is how often a workflow may rerun itself.
+const maxReruns = 5
+
+// jobItems returns the entries of a `jobs` list, which may not be empty.
+func (c *compiler) jobItems(n *document.Node, what string) []*document.Node {
+	switch {
+	case n == nil:
+		return nil
+	case n.Kind != document.List:
+		c.wrongType(n, document.List)
+		return nil
+	case len(n.Items) == 0:
+		c.fail(n, fmt.Sprintf("A %s needs at least one job", what), "list a job, or remove the "+what)
+	}
+	return n.Items
 }
 
 // workflowRuns evaluates when and unless.
@@ -142,107 +173,22 @@ func (c *compiler) workflowRuns(n *document.Node) bool {
 	return runs
 }
 
-// invocation reads a job's name, or a mapping of the name to its keys.
-func (c *compiler) invocation(n *document.Node) *invocation {
-	n = c.substitute(n, scope{})
-	i := &invocation{called: n.Text, place: n}
-	var keys *document.Node
-	switch {
-	case n.Kind == document.String:
-	case n.Kind == document.Map && len(n.Keys) == 1:
-		i.called, i.place, keys = n.Keys[0].Text, n.KeyAt(0), n.Items[0]
-	case n.Kind == document.Map:
-		c.fail(n, "expected a job with its keys indented below it", "write - name: and, four spaces further in, its keys")
-		return nil
-	default:
-		c.fail(n, "expected a job, found: "+n.Kind.String(), "write - name")
-		return nil
-	}
-	i.asked = i.called
-	if keys != nil && keys.Kind == document.Null {
-		keys = nil
-	}
-	if keys != nil && keys.Kind != document.Map {
-		c.wrongType(keys, document.Map)
-		return i
-	}
-	if c.text(keys.Get("type")) == string(core.JobApproval) {
-		c.fields(keys, approvalKeys)
-		i.plan = &core.JobPlan{Type: core.JobApproval}
-	}
-	c.common(i, keys)
-	if i.plan == nil {
-		c.invoke(i, keys)
-	}
-	return i
-}
-
-// common reads the keys that every kind of invocation has.
-func (c *compiler) common(i *invocation, keys *document.Node) {
-	if at := keys.Get("name"); at != nil {
-		if name := c.text(at); name != "" {
-			i.asked, i.named = name, true
+// plan returns the workflow without the jobs that its filters took away.
+func (w *workflow) plan() core.WorkflowPlan {
+	p := core.WorkflowPlan{Name: w.name, MaxAutoReruns: w.maxAutoReruns, Jobs: make([]core.JobPlan, 0, len(w.jobs))}
+	left := map[*groupUse]bool{}
+	for _, i := range w.jobs {
+		if !i.gone {
+			p.Jobs = append(p.Jobs, i.jobPlan())
+			left[i.group] = true
 		}
 	}
-	c.checkName(i.place, i.asked)
-	if at := keys.Get("requires"); at != nil {
-		i.requires = c.requirements(at)
-	}
-	if at := keys.Get("filters"); at != nil {
-		i.filters = c.readFilters(at)
-	}
-}
-
-// invoke expands the job that is called.
-func (c *compiler) invoke(i *invocation, keys *document.Node) {
-	d := c.find("job", i.called, i.place)
-	if at := keys.Get("type"); at != nil {
-		c.fail(at, "type can only be approval here", "write the type in the job's definition")
-	}
-	if d == nil {
-		return
-	}
-	given, names := c.jobArguments(d, keys)
-	plan := c.expand(d, given, names, i.place)
-	if plan == nil {
-		return
-	}
-	pre, post := keys.Get("pre-steps"), keys.Get("post-steps")
-	if pre != nil || post != nil {
-		around := *plan
-		around.Steps = slices.Concat(c.steps(pre, 0), plan.Steps, c.steps(post, 0))
-		plan = &around
-	}
-	i.plan = plan
-	c.spend(i.place, 0, planSize(plan))
-}
-
-// jobArguments picks a call's arguments out of its keys.
-func (c *compiler) jobArguments(d *definition, keys *document.Node) (map[string]*document.Node, []string) {
-	if keys == nil {
-		return nil, nil
-	}
-	var given map[string]*document.Node
-	var names []string
-	for i, key := range keys.Keys {
-		if slices.Contains(callKeys.permitted, key.Text) {
-			continue
+	for _, u := range w.groups {
+		if left[u] {
+			p.Groups = append(p.Groups, core.GroupPlan{Name: u.name, SerialGroup: u.serialGroup})
 		}
-		if way, later := callKeys.later[key.Text]; later {
-			c.fail(keys.KeyAt(i), "The key ["+key.Text+"] is not supported by Muster yet", "until it is: "+way)
-			continue
-		}
-		if len(d.parameters) == 0 {
-			c.extraneous(keys.KeyAt(i), slices.Clone(callKeys.permitted))
-			continue
-		}
-		if given == nil {
-			given = map[string]*document.Node{}
-		}
-		given[key.Text] = keys.Items[i]
-		names = append(names, key.Text)
 	}
-	return given, names
+	return p
 }
 
 // calling is the line that tells in which workflow a mistake is.
