@@ -12,39 +12,45 @@ func (e *emitter) groups(workflows []*workflow, jobs []*invocation) {
 	for _, i := range jobs {
 		taken[i.definition] = true
 	}
-	begun := false
+	known := map[string]string{} // name by what is written
+	next := map[string]int{}
 	for _, w := range workflows {
 		if w.off {
 			continue
 		}
 		for _, u := range w.groups {
-			if !begun {
+			if len(known) == 0 {
 				e.w.Key("job-groups")
-				e.w.In()
-				begun = true
+			}
+			alone := &emitter{}
+			alone.group(u)
+			written := alone.w.String()
+			if u.definition = known[written]; u.definition != "" {
+				continue
 			}
 			u.definition = u.name
-			for n := 1; taken[u.definition]; n++ {
-				u.definition = u.name + "-" + strconv.Itoa(n)
+			for taken[u.definition] {
+				next[u.name]++
+				u.definition = u.name + "-" + strconv.Itoa(next[u.name])
 			}
-			taken[u.definition] = true
+			taken[u.definition], known[written] = true, u.definition
+			e.w.In()
+			e.w.Key(u.definition)
+			e.w.In()
 			e.group(u)
+			e.w.Out()
+			e.w.Out()
 		}
-	}
-	if begun {
-		e.w.Out()
 	}
 }
 
+// group writes the members.
 func (e *emitter) group(u *groupUse) {
-	e.w.Key(u.definition)
-	e.w.In()
 	e.w.Key("jobs")
 	e.w.In()
 	for _, i := range u.members {
 		e.invocation(i, i.own)
 	}
-	e.w.Out()
 	e.w.Out()
 }
 

@@ -180,9 +180,9 @@ func (c *compiler) jobArguments(d *definition, keys *document.Node) (map[string]
 	return given, names
 }
 
-// title is how other jobs of the workflow require this one.
+// title is how the file calls the job: the ends of a group have its name.
 func (i *invocation) title() string {
-	if i.group != nil && i == i.group.end {
+	if i.isEnd() {
 		return i.group.name
 	}
 	return i.name

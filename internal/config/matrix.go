@@ -147,16 +147,22 @@ func (m combination) jobName(job string) string {
 // of a list, these are its parts.
 func nameOf(n *document.Node) string {
 	if n.IsScalar() {
-		if value, ok := n.AsBool(); ok && n.Kind == document.Bool {
-			return strconv.FormatBool(value)
-		}
-		return n.Text
+		_, text := plainScalar(n)
+		return text
 	}
 	parts := make([]string, 0, len(n.Items))
 	for _, item := range n.Items[:min(len(n.Items), maxName)] {
 		parts = append(parts, nameOf(item))
 	}
 	return clip(strings.Join(parts, "-"))
+}
+
+// plainScalar reads YAML 1.1's words for booleans as such.
+func plainScalar(n *document.Node) (document.Kind, string) {
+	if value, ok := n.AsBool(); ok {
+		return document.Bool, strconv.FormatBool(value)
+	}
+	return n.Kind, n.Text
 }
 
 // readExclude reads the combinations that are left out.
@@ -219,11 +225,8 @@ func (m *matrix) excludes(one combination) bool {
 
 // printNode writes a value so that equal ones, and no others, read the same.
 func printNode(b *strings.Builder, n *document.Node) {
-	text := n.Text
-	if value, ok := n.AsBool(); ok && n.Kind == document.Bool {
-		text = strconv.FormatBool(value)
-	}
-	b.WriteString(strconv.Itoa(int(n.Kind)) + ":" + strconv.Itoa(len(text)) + ":" + strconv.Itoa(len(n.Items)) + ":" + text)
+	kind, text := plainScalar(n)
+	b.WriteString(strconv.Itoa(int(kind)) + ":" + strconv.Itoa(len(text)) + ":" + strconv.Itoa(len(n.Items)) + ":" + text)
 	for i, item := range n.Items {
 		if n.Kind == document.Map {
 			b.WriteString(strconv.Itoa(len(n.Keys[i].Text)) + "=" + n.Keys[i].Text)

@@ -100,6 +100,9 @@ func (c *compiler) unresolved(w *workflow, i *invocation, r requirement, known *
 		c.more++
 		return
 	}
+	if c.reuse && len(c.errors) > 0 && strings.Contains(r.asked, "<<") {
+		return // the reference could not be replaced, which was told
+	}
 	count := len(known.asked[r.asked])
 	way := "give the calls of the job a name each, and require those"
 	if count == 0 {

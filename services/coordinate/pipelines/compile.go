@@ -113,6 +113,11 @@ func (s *Service) prepare(ctx context.Context, p *pipeline) (outcome, error) {
 		}
 		return o, nil
 	}
+	refused, warned := findGaps(result.Plan)
+	o.warnings = append(o.warnings, warned...)
+	if o.errors = refused; len(refused) > 0 {
+		return o, nil
+	}
 	for _, w := range result.Plan.Workflows {
 		o.workflows = append(o.workflows, plannedWorkflow{ID: core.WorkflowID(s.newID()), Plan: w})
 	}

@@ -14,6 +14,8 @@
 //	                     │                    └──► a plan without workflows ► created
 //	                     └─► CancelPipeline ──────────────────────────────► created
 //
+// A plan that asks for what nothing here can do yet is errors too (gaps.go).
+//
 // CreatePipeline only writes a row; a loop compiles, and stores the plan with
 // the ids of the workflows and the hand-over in one transaction, so that every
 // delivery of it names the same workflows. While configs or workflows are away

@@ -25,6 +25,7 @@ type fakeConfigs struct {
 	files    map[string]string // by branch
 	err      error             // of both methods
 	compiled []core.CompileRequest
+	change   func(*core.Plan) // of what is compiled; may be nil
 }
 
 const revision = "0123456789012345678901234567890123456789"
@@ -65,6 +66,9 @@ func (f *fakeConfigs) Compile(_ context.Context, r core.CompileRequest) (core.Co
 		plan.Workflows = append(plan.Workflows, core.WorkflowPlan{
 			Name: fmt.Sprintf("w%d", i), Jobs: []core.JobPlan{{Name: "build", Type: core.JobBuild}},
 		})
+	}
+	if f.change != nil {
+		f.change(plan)
 	}
 	return core.CompileResult{Plan: plan, Processed: "expanded " + r.Config}, nil
 }
