@@ -28,6 +28,11 @@ type Options struct {
 	// Panicked is told when the compiler itself broke, for the operator's log;
 	// the user gets a sentence. May be nil.
 	Panicked func(value any, stack []byte)
+	// Orbs answers references to orbs. nil: there is no registry, so that only
+	// inline orbs can be used.
+	Orbs OrbResolver
+	// Cache keeps orbs between compilations; nil keeps none.
+	Cache *OrbCache
 	// Read is told the name of each pipeline value that the compilation looked
 	// at. A request with the same config and parameters whose values of these
 	// names are the same has the same result. May be nil.
@@ -61,6 +66,7 @@ type compiler struct {
 	reuse   bool                       // version 2.1: parameters, executors, commands and << >>
 	modules map[*document.Node]*module // by the mapping that holds their elements
 	caches  cacheUse                   // of all modules
+	loader  *loader                    // of orbs that are not inline
 
 	stepCount int // expanded so far
 	byteCount int // of the plan so far
@@ -72,17 +78,23 @@ type stopped struct{}
 
 // Compile turns a config into a plan. Mistakes are in the result's Errors; a
 // context that ends in the middle is one too, which the caller tells apart by
-// asking the context.
-func Compile(ctx context.Context, request core.CompileRequest, options Options) (result core.CompileResult) {
+// asking the context. The error is not about the config: the resolver of orbs
+// could not answer.
+func Compile(ctx context.Context, request core.CompileRequest, options Options) (result core.CompileResult, err error) {
 	if options.File == "" {
 		options.File = DefaultFile
 	}
 	if options.Read == nil {
 		options.Read = func(string) {}
 	}
-	c := &compiler{problems: newProblems(options.File, request.Config), ctx: ctx, request: request, read: options.Read}
+	c := &compiler{problems: newProblems(options.File, request.Config), ctx: ctx, request: request, read: options.Read, loader: newLoader(request, options)}
+	defer func() {
+		if err = c.loader.unanswered; err != nil {
+			result = core.CompileResult{}
+		}
+	}()
 	defer c.recovered(&result, options)
-	return c.compile(document.Limits{Bytes: options.MaxBytes})
+	return c.compile(document.Limits{Bytes: options.MaxBytes}), nil
 }
 
 // recovered turns a panic into a result. It is deferred by Compile.
@@ -108,12 +120,16 @@ func (c *compiler) compile(limits document.Limits) core.CompileResult {
 		return c.failure()
 	}
 	c.module = c.newModule(root, "")
+	if c.request.IsOrb {
+		return c.compileOrb()
+	}
 	if !c.selectDefinitions() {
 		return c.failure()
 	}
 	workflows := c.readWorkflows()
 	c.checkUnread()
 	c.warnUnsaved()
+	c.checkLoaded()
 	for _, w := range workflows {
 		c.order(w)
 	}
@@ -129,11 +145,11 @@ func (c *compiler) compile(limits document.Limits) core.CompileResult {
 		return c.failure()
 	}
 	processed := c.emit(workflows)
-	return core.CompileResult{Plan: plan, Processed: processed, Warnings: c.sorted(c.warnings)}
+	return core.CompileResult{Plan: plan, Processed: processed, Warnings: c.sorted(c.warnings), Orbs: c.loader.locked()}
 }
 
 func (c *compiler) failure() core.CompileResult {
-	return core.CompileResult{Errors: c.sorted(c.errors), Warnings: c.sorted(c.warnings)}
+	return core.CompileResult{Errors: c.sorted(c.errors), Warnings: c.sorted(c.warnings), Orbs: c.loader.locked()}
 }
 
 func (c *compiler) parseFailed(err error) {

@@ -23,7 +23,16 @@ func compile(text string, values core.PipelineValues) core.CompileResult {
 	if values == nil {
 		values = core.PipelineValues{"git.branch": "main"}
 	}
-	return Compile(context.Background(), core.CompileRequest{Config: text, Values: values}, Options{})
+	return ask(core.CompileRequest{Config: text, Values: values})
+}
+
+// ask compiles with the orbs of testdata/orbs.
+func ask(request core.CompileRequest) core.CompileResult {
+	result, err := Compile(context.Background(), request, Options{Orbs: testOrbs()})
+	if err != nil {
+		panic(err) // the test's registry always answers
+	}
+	return result
 }
 
 // mustCompile compiles, and compiles what came out, which must be the same.
@@ -174,7 +183,7 @@ jobs:
   build: {machine: true, parallelism: << pipeline.parameters.n >>, steps: [run: echo << pipeline.parameters.s >>]}
 `
 	request := core.CompileRequest{Config: text, Parameters: map[string]any{"n": float64(4), "s": "hi"}}
-	result := Compile(context.Background(), request, Options{})
+	result := ask(request)
 	if result.Plan == nil {
 		t.Fatal(result.Errors)
 	}
@@ -184,7 +193,7 @@ jobs:
 	}
 	for name, value := range map[string]any{"n": "4", "m": true, "s": 1.0} {
 		request.Parameters = map[string]any{name: value}
-		if result := Compile(context.Background(), request, Options{}); result.Plan != nil {
+		if result := ask(request); result.Plan != nil {
 			t.Errorf("%s: %v was accepted", name, value)
 		}
 	}
@@ -230,7 +239,7 @@ func TestAnEndedContextStopsTheCompilation(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	text := configs(t, "valid")[filepath.Join("testdata", "valid", "simple")]
-	if result := Compile(ctx, core.CompileRequest{Config: text}, Options{}); result.Plan != nil || len(result.Errors) == 0 {
-		t.Errorf("got %+v", result)
+	if result, err := Compile(ctx, core.CompileRequest{Config: text}, Options{}); err != nil || result.Plan != nil || len(result.Errors) == 0 {
+		t.Errorf("got %+v, %v", result, err)
 	}
 }

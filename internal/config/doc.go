@@ -7,7 +7,7 @@
 //
 //	parse    text -> document          internal/config/document
 //	select   document -> definitions   select.go, module.go, parameter.go
-//	orbs     references -> modules     orbs.go
+//	orbs     references -> modules     orbs.go, reference.go, orb_source.go, orb_cache.go
 //	check    shapes, types, names      read.go, keys.go, surroundings.go, step.go
 //	expand   calls -> jobs             expand.go, template.go, call.go, logic.go
 //	order    names, requires, filters  workflow.go, requires.go, order.go, filter.go

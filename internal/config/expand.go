@@ -66,18 +66,13 @@ func (c *compiler) expand(d *definition, given map[string]*document.Node, names 
 func (c *compiler) checkUnread() {
 	c.checkModule()
 	for _, alias := range slices.Sorted(maps.Keys(c.orbs)) {
-		m := c.orbs[alias]
-		if m == nil {
-			continue
+		if m := c.orbs[alias].module; m != nil && m.inline {
+			leave := c.enter(m)
+			c.checkUnread()
+			leave()
 		}
-		if !m.used {
-			orbs := c.root.Get("orbs")
-			c.warn(orbs.KeyAt(orbs.Find(alias)), fmt.Sprintf("The orb %s is not used", clip(m.name)), "call something of it, or remove it")
-		}
-		leave := c.enter(m)
-		c.checkUnread()
-		leave()
 	}
+	c.warnUnusedOrbs()
 }
 
 // checkModule does so for the current module.
@@ -90,25 +85,34 @@ func (c *compiler) checkModule() {
 		if !d.used {
 			c.warn(d.key, fmt.Sprintf("The job %s is not used by any workflow", d.title()), "list it under a workflow's jobs, or remove it")
 		}
-		if given, ok := samples(d.parameters); ok && !d.read {
-			c.expand(d, given, nil, d.key)
-		}
+		c.sampled(d, func(given map[string]*document.Node) { c.expand(d, given, nil, d.key) })
 	}
 	for _, d := range ordered(c.commands) {
 		if !d.used {
 			c.warn(d.key, fmt.Sprintf("The command %s is not used by any job", d.title()), "")
 		}
-		if given, ok := samples(d.parameters); ok && !d.read {
+		c.sampled(d, func(given map[string]*document.Node) {
 			values, _ := c.arguments(d.parameters, given, nil, d.key)
 			c.steps(c.substitute(d.node.Get("steps"), scope{parameters: values}), 1)
-		}
+		})
 	}
 	for _, d := range ordered(c.executors) {
-		if given, ok := samples(d.parameters); ok && !d.read {
+		c.sampled(d, func(given map[string]*document.Node) {
 			values, _ := c.arguments(d.parameters, given, nil, d.key)
 			c.surroundings(c.substituteBody(d.node, scope{parameters: values}))
-		}
+		})
 	}
+}
+
+// sampled reads a definition that nothing has read yet with made-up arguments.
+func (c *compiler) sampled(d *definition, read func(given map[string]*document.Node)) {
+	if d.read {
+		return
+	}
+	given := samples(d.parameters)
+	c.sampling = len(given) > 0
+	read(given)
+	c.sampling = false
 }
 
 // ordered returns definitions by name, so that results do not depend on the

@@ -116,8 +116,11 @@ func FuzzCompile(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text, branch, tag string) {
 		values := core.PipelineValues{"git.branch": branch, "git.tag": tag}
 		request := core.CompileRequest{Config: text, Values: values}
-		options := Options{Panicked: func(value any, stack []byte) { t.Fatalf("%v\n%s", value, stack) }}
-		result := Compile(context.Background(), request, options)
+		options := Options{Orbs: testOrbs(), Panicked: func(value any, stack []byte) { t.Fatalf("%v\n%s", value, stack) }}
+		result, err := Compile(context.Background(), request, options)
+		if err != nil {
+			t.Fatal(err)
+		}
 		if (result.Plan == nil) != (len(result.Errors) > 0) {
 			t.Fatalf("plan %v, errors %v", result.Plan, result.Errors)
 		}
@@ -125,7 +128,7 @@ func FuzzCompile(f *testing.F) {
 			return
 		}
 		request.Config = result.Processed
-		again := Compile(context.Background(), request, options)
+		again, _ := Compile(context.Background(), request, options)
 		if diff := cmp.Diff(result.Plan, again.Plan); diff != "" {
 			t.Fatalf("%s\n%v\n%s", diff, again.Errors, result.Processed)
 		}

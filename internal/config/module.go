@@ -26,10 +26,10 @@ type module struct {
 	jobs       map[string]*definition
 	executors  map[string]*definition
 	commands   map[string]*definition
-	orbs       map[string]*module  // by alias; nil for one that is broken, which was told
+	orbs       map[string]*orbAlias
 	jobOrder   []string            // as in the text
 	names      map[string][]string // by kind, for suggestions
-	used       bool                // something of it was called
+	inline     bool                // it stands in the text of another module
 }
 
 // definition is a job, an executor or a command as its module has it.
@@ -124,9 +124,9 @@ func (c *compiler) command(name string) *definition {
 		return d
 	}
 	if alias, rest, ok := strings.Cut(name, "/"); ok {
-		if m := c.orbs[alias]; m != nil {
-			m.used = true
-			return m.commands[rest]
+		if orb := c.orbs[alias]; orb != nil && orb.module != nil {
+			orb.used = true
+			return orb.module.commands[rest]
 		}
 	}
 	return nil
@@ -141,10 +141,12 @@ func (c *compiler) find(kind, name string, place *document.Node) *definition {
 	}
 	m, rest, prefix := c.module, name, ""
 	if alias, after, ok := strings.Cut(name, "/"); ok {
-		if orb, declared := c.orbs[alias]; declared && orb == nil {
-			return nil // it could not be loaded, which was told
-		} else if declared {
-			m, rest, prefix, orb.used = orb, after, alias+"/", true
+		if orb := c.orbs[alias]; orb != nil {
+			orb.used = true
+			if orb.module == nil {
+				return nil // it could not be had, which was told
+			}
+			m, rest, prefix = orb.module, after, alias+"/"
 		}
 	}
 	if d := m.section(kind)[rest]; d != nil {

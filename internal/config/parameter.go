@@ -200,17 +200,17 @@ func canonical(p parameter, n *document.Node) *document.Node {
 	return document.Scalar(document.Bool, strconv.FormatBool(value), n)
 }
 
-// samples makes up arguments for a job that nobody calls, so that its mistakes
-// show too; false when a type has no value that would surely do.
-func samples(declared []parameter) (map[string]*document.Node, bool) {
+// samples makes up arguments for an element that nobody calls, so that its
+// mistakes show too.
+func samples(declared []parameter) map[string]*document.Node {
 	given := map[string]*document.Node{}
 	for _, p := range declared {
 		if p.fallback != nil {
 			continue
 		}
 		switch p.kind {
-		case "string", "env_var_name":
-			given[p.name] = document.Scalar(document.String, "x", p.place)
+		case "steps":
+			given[p.name] = (&document.Node{Kind: document.List}).With(nil).At(p.place)
 		case "boolean":
 			given[p.name] = document.Scalar(document.Bool, "false", p.place)
 		case "integer":
@@ -218,10 +218,10 @@ func samples(declared []parameter) (map[string]*document.Node, bool) {
 		case "enum":
 			given[p.name] = document.Scalar(document.String, p.enum[0], p.place)
 		default:
-			return nil, false
+			given[p.name] = document.Scalar(document.String, "x", p.place)
 		}
 	}
-	return given, true
+	return given
 }
 
 // resolvePipelineParameters merges what the trigger gives with the defaults.

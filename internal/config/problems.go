@@ -18,24 +18,28 @@ import (
 type problems struct {
 	main     *source
 	sources  map[*document.Node]*source // of orbs, by the root of their documents
+	files    map[string]string          // names of orbs, by digest
 	errors   []core.ConfigError
 	warnings []core.ConfigError
 	seen     map[seenProblem]bool
+	keys     []seenProblem // of errors
+	sampling bool          // arguments are made up: what comes of them is no mistake
 	more     int
 	calls    []string // "Error calling job: 'x'", outermost first
 	compared int      // names that near looked at
 }
 
 type seenProblem struct {
-	source       *source
+	digest       string // of the source
 	line, column int
 	message      string
 }
 
 // source is a text that mistakes are shown in.
 type source struct {
-	file  string
-	lines func() *document.Lines // split when first needed
+	file   string
+	digest string                 // of an orb's
+	lines  func() *document.Lines // split when first needed
 }
 
 func newSource(file, text string) *source {
@@ -43,7 +47,19 @@ func newSource(file, text string) *source {
 }
 
 func newProblems(file, text string) *problems {
-	return &problems{main: newSource(file, text), sources: map[*document.Node]*source{}, seen: map[seenProblem]bool{}}
+	return &problems{main: newSource(file, text), sources: map[*document.Node]*source{}, files: map[string]string{}, seen: map[seenProblem]bool{}}
+}
+
+// addSource makes the text of an orb one that mistakes are shown in, called by
+// the reference with the version that was meant.
+func (p *problems) addSource(o *loaded) {
+	p.files[o.source.digest] = o.file()
+	if o.source.root == nil {
+		return // no place in it is known
+	}
+	s := *o.source.place
+	s.file = o.file()
+	p.sources[o.source.root] = &s
 }
 
 // sourceOf finds out in which text a node was written.
@@ -63,8 +79,11 @@ func (p *problems) fail(n *document.Node, message, suggestion string) {
 		p.more++
 		return
 	}
-	if e, ok := p.problem(n, message, suggestion); ok {
-		p.errors = append(p.errors, e)
+	if p.sampling && n.IsReference() {
+		return
+	}
+	if e, key, ok := p.problem(n, message, suggestion); ok {
+		p.errors, p.keys = append(p.errors, e), append(p.keys, key)
 	}
 }
 
@@ -73,20 +92,20 @@ func (p *problems) warn(n *document.Node, message, suggestion string) {
 	if len(p.warnings) >= maxErrors {
 		return
 	}
-	if e, ok := p.problem(n, message, suggestion); ok {
+	if e, _, ok := p.problem(n, message, suggestion); ok {
 		p.warnings = append(p.warnings, e)
 	}
 }
 
-func (p *problems) problem(n *document.Node, message, suggestion string) (core.ConfigError, bool) {
+func (p *problems) problem(n *document.Node, message, suggestion string) (core.ConfigError, seenProblem, bool) {
 	s := p.sourceOf(n)
 	e := core.ConfigError{Message: message, File: s.file, Suggestion: suggestion}
 	if n != nil {
 		e.Line, e.Column = n.Line, n.Column
 	}
-	key := seenProblem{source: s, line: e.Line, column: e.Column, message: message}
+	key := seenProblem{digest: s.digest, line: e.Line, column: e.Column, message: message}
 	if p.seen[key] {
-		return e, false
+		return e, key, false
 	}
 	p.seen[key] = true
 	if len(p.calls) > 0 {
@@ -96,7 +115,27 @@ func (p *problems) problem(n *document.Node, message, suggestion string) (core.C
 		e.Path = clip(n.Path())
 		e.Excerpt = s.lines().Excerpt(e.Line, e.Column)
 	}
-	return e, true
+	return e, key, true
+}
+
+// adopt adds the errors of an orb that were found when it was read or checked
+// by itself. Its warnings are for its author.
+func (p *problems) adopt(found *problems) {
+	for i, e := range found.errors {
+		key := found.keys[i]
+		if p.seen[key] {
+			continue
+		}
+		p.seen[key] = true
+		if len(p.errors) >= maxErrors {
+			p.more++
+			continue
+		}
+		e.File = p.files[key.digest]
+		e.Message = strings.Join(append(slices.Clone(p.calls), e.Message), "\n")
+		p.errors, p.keys = append(p.errors, e), append(p.keys, key)
+	}
+	p.more += found.more
 }
 
 // sorted returns problems in the order of the file, then those of each orb.

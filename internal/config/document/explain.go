@@ -84,7 +84,7 @@ func mistakenLine(source, message string, reported int) int {
 		return reported
 	case strings.Contains(message, "',' or"):
 		return reported + 1
-	case marks(source) > maxLocated:
+	case Values(source) > maxLocated:
 		return reported
 	}
 	lines := strings.SplitAfter(source, "\n")

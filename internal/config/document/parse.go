@@ -20,6 +20,8 @@ type Limits struct {
 	Expanded int // nodes after aliases are resolved; 250,000
 	// ExpandedBytes is the text after aliases are resolved; 16 MiB.
 	ExpandedBytes int
+	// Name is what messages call the text; "config".
+	Name string
 }
 
 // withDefaults fills in zero fields.
@@ -37,6 +39,9 @@ func (l Limits) withDefaults() Limits {
 	set(&l.Depth, 100)
 	set(&l.Expanded, 250_000)
 	set(&l.ExpandedBytes, 16<<20)
+	if l.Name == "" {
+		l.Name = "config"
+	}
 	return l
 }
 
@@ -118,7 +123,7 @@ func decode(text string) (root *yaml.Node, err error) {
 func scan(text string, limits Limits) error {
 	if len(text) > limits.Bytes {
 		return &Error{
-			Message:    fmt.Sprintf("The config is %d bytes long; the limit is %d", len(text), limits.Bytes),
+			Message:    fmt.Sprintf("The %s is %d bytes long; the limit is %d", limits.Name, len(text), limits.Bytes),
 			Suggestion: "move long scripts into files of the repository and run those",
 		}
 	}
@@ -126,16 +131,16 @@ func scan(text string, limits Limits) error {
 		line, column := position(text, invalidUTF8(text))
 		return &Error{Message: "Unable to parse YAML\nthe text is not valid UTF-8", Suggestion: "save the file as UTF-8", Line: line, Column: column}
 	}
-	if marks(text) > limits.Nodes {
-		return tooMany(limits.Nodes)
+	if Values(text) > limits.Nodes {
+		return tooMany(limits)
 	}
 	return nil
 }
 
-// marks is at least the number of a text's nodes less one: every node but the
+// Values is at least the number of a text's nodes less one: every node but the
 // first needs one of these marks before it. That text in scripts holds them too
 // makes it an upper bound.
-func marks(text string) int {
+func Values(text string) int {
 	count := 0
 	for i := 0; i < len(text); i++ {
 		switch text[i] {
@@ -150,9 +155,9 @@ func marks(text string) int {
 	return count
 }
 
-func tooMany(limit int) *Error {
+func tooMany(limits Limits) *Error {
 	return &Error{
-		Message:    fmt.Sprintf("The config has more than %d values; that is the limit", limit),
+		Message:    fmt.Sprintf("The %s has more than %d values; that is the limit", limits.Name, limits.Nodes),
 		Suggestion: "split it, or generate less",
 	}
 }

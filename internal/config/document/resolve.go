@@ -94,8 +94,8 @@ func (r *resolver) fresh(y *yaml.Node, depth int) (*Node, error) {
 
 func (r *resolver) tooLarge(line, column int) *Error {
 	return &Error{
-		Message: fmt.Sprintf("The config expands to more than %d values or %d bytes; that is the limit",
-			r.limits.Expanded, r.limits.ExpandedBytes),
+		Message: fmt.Sprintf("The %s expands to more than %d values or %d bytes; that is the limit",
+			r.limits.Name, r.limits.Expanded, r.limits.ExpandedBytes),
 		Suggestion: "use fewer aliases of aliases",
 		Line:       line, Column: column,
 	}
@@ -103,7 +103,7 @@ func (r *resolver) tooLarge(line, column int) *Error {
 
 func (r *resolver) tooDeep(y *yaml.Node) *Error {
 	return &Error{
-		Message:    fmt.Sprintf("The config is nested more than %d levels deep; that is the limit", r.limits.Depth),
+		Message:    fmt.Sprintf("The %s is nested more than %d levels deep; that is the limit", r.limits.Name, r.limits.Depth),
 		Suggestion: "check the brackets and the indentation here",
 		Line:       y.Line, Column: y.Column,
 	}

@@ -20,11 +20,11 @@ const compileTimeout = 10 * time.Second
 // Compile implements core.Configs.
 func (s *Service) Compile(ctx context.Context, request core.CompileRequest) (core.CompileResult, error) {
 	start := time.Now()
-	key, err := sourceKey(request)
+	key, err := s.sourceKey(request)
 	if err != nil {
 		return core.CompileResult{}, err
 	}
-	if result, ok := s.remembered(ctx, key, request.Values); ok {
+	if result, ok := s.remembered(ctx, key, request); ok {
 		s.metrics.compile.WithLabelValues("remembered").Observe(time.Since(start).Seconds())
 		return result, nil
 	}
@@ -54,7 +54,8 @@ func (s *Service) Compile(ctx context.Context, request core.CompileRequest) (cor
 type compiled struct {
 	result core.CompileResult
 	names  []string
-	// lasting results follow from the request alone, not from a bug or a clock.
+	// lasting results follow from the request and the sources of its orbs, not
+	// from a bug, a clock, or an orb that is not there yet.
 	lasting bool
 }
 
@@ -63,18 +64,27 @@ func (s *Service) compile(ctx context.Context, request core.CompileRequest) (com
 	defer cancel()
 	read := map[string]bool{}
 	var broke error
-	result := config.Compile(bounded, request, config.Options{
+	orbs := &asked{resolver: s.deps.Orbs}
+	options := config.Options{
 		MaxBytes: s.cfg.MaxConfigBytes,
 		Read:     func(name string) { read[name] = true },
 		Panicked: func(value any, stack []byte) { broke = fmt.Errorf("%v\n%s", value, stack) },
-	})
+		Cache:    s.orbs,
+	}
+	if s.deps.Orbs != nil {
+		options.Orbs = orbs
+	}
+	result, err := config.Compile(bounded, request, options)
 	if broke != nil {
 		// The config gets its answer, since asking again cannot help; the
 		// operator gets the reason.
 		s.deps.Logger.Error("config compiler broke", "error", broke)
 	}
+	if err != nil {
+		return compiled{}, &core.Error{Code: core.CodeUnavailable, Message: "the config's orbs cannot be fetched at present", Err: err}
+	}
 	if ctx.Err() != nil {
 		return compiled{}, &core.Error{Code: core.CodeUnavailable, Message: "the compilation was stopped", Err: ctx.Err()}
 	}
-	return compiled{result: result, names: slices.Sorted(maps.Keys(read)), lasting: broke == nil && bounded.Err() == nil}, nil
+	return compiled{result: result, names: slices.Sorted(maps.Keys(read)), lasting: broke == nil && bounded.Err() == nil && !orbs.refused}, nil
 }

@@ -31,6 +31,9 @@ type Config struct {
 	// KeepCompiled is how long a result is remembered; "0s" remembers none.
 	// Default: 24h.
 	KeepCompiled string `hcl:"keep_compiled,optional"`
+	// OrbCacheBytes is about how much memory parsed orbs may take, so that one
+	// that many configs use is parsed once. Default: 67108864 (64 MiB).
+	OrbCacheBytes int `hcl:"orb_cache_bytes,optional"`
 	// TempDir is where repositories are unpacked while they are read. Default:
 	// the system's.
 	TempDir string `hcl:"temp_dir,optional"`
@@ -40,7 +43,7 @@ type Config struct {
 func Default() Config {
 	return Config{
 		FetchTimeout: "1m", MaxConfigBytes: 1 << 20, MaxFetchBytes: 1 << 30,
-		Fetches: 16, Compilations: runtime.NumCPU(), KeepCompiled: "24h",
+		Fetches: 16, Compilations: runtime.NumCPU(), KeepCompiled: "24h", OrbCacheBytes: 64 << 20,
 	}
 }
 
@@ -48,7 +51,7 @@ func Default() Config {
 func (c Config) Validate() error {
 	for name, value := range map[string]int64{
 		"max_config_bytes": int64(c.MaxConfigBytes), "max_fetch_bytes": c.MaxFetchBytes,
-		"fetches": int64(c.Fetches), "compilations": int64(c.Compilations),
+		"fetches": int64(c.Fetches), "compilations": int64(c.Compilations), "orb_cache_bytes": int64(c.OrbCacheBytes),
 	} {
 		if value < 1 {
 			return core.Errorf(core.CodeInvalid, "configs.%s is %d; it must be at least 1", name, value)

@@ -25,10 +25,11 @@ const (
 	maxVariants   = 8        // results of one config that are looked through
 )
 
-// sourceKey names a config with its parameters, as this version of the
-// compiler reads them.
-func sourceKey(request core.CompileRequest) (string, error) {
-	return digest(config.Version, request.Config, request.Parameters)
+// sourceKey names a request without its values, as this version of the compiler
+// reads it.
+func (s *Service) sourceKey(request core.CompileRequest) (string, error) {
+	request.Values = nil
+	return digest(config.Version, s.deps.Orbs != nil, request)
 }
 
 // inputsKey names the values that a compilation read. A value that is absent
@@ -55,7 +56,7 @@ func digest(parts ...any) (string, error) {
 
 // remembered looks for a result. Whatever goes wrong, the config is compiled
 // instead.
-func (s *Service) remembered(ctx context.Context, key string, values core.PipelineValues) (core.CompileResult, bool) {
+func (s *Service) remembered(ctx context.Context, key string, request core.CompileRequest) (core.CompileResult, bool) {
 	if s.keep == 0 || !s.migrated.Load() {
 		return core.CompileResult{}, false
 	}
@@ -65,7 +66,7 @@ func (s *Service) remembered(ctx context.Context, key string, values core.Pipeli
 		return core.CompileResult{}, false
 	}
 	for _, row := range rows {
-		inputs, err := inputsKey(row.nameList(), values)
+		inputs, err := inputsKey(row.nameList(), request.Values)
 		if err != nil || inputs != row.Inputs {
 			continue
 		}
@@ -78,7 +79,7 @@ func (s *Service) remembered(ctx context.Context, key string, values core.Pipeli
 			s.deps.Logger.Warn("unpacking a compiled config failed", "error", err)
 			return core.CompileResult{}, false
 		}
-		return result, true
+		return result, s.current(ctx, request, result.Orbs)
 	}
 	return core.CompileResult{}, false
 }

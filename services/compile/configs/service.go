@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/muster-ci/muster/core"
+	"github.com/muster-ci/muster/internal/config"
 	"github.com/muster-ci/muster/internal/store"
 	"github.com/muster-ci/muster/internal/work"
 )
@@ -31,6 +32,9 @@ type Deps struct {
 	// Bundles opens an uploaded bundle by its object key, CodeNotFound when
 	// there is none. nil: triggers with a bundle are refused.
 	Bundles func(ctx context.Context, key string) (io.ReadCloser, error)
+	// Orbs is the registry of orbs (core.Orbs). nil: there is none, and configs
+	// can use inline orbs only.
+	Orbs config.OrbResolver
 }
 
 // Service fetches and compiles configs.
@@ -42,6 +46,7 @@ type Service struct {
 	migrated atomic.Bool
 	// compiling and fetching hold one token for each that may run.
 	compiling, fetching chan struct{}
+	orbs                *config.OrbCache
 	// results wait to be remembered; when it is full they are not.
 	results chan compiledRow
 }
@@ -64,6 +69,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		cfg: cfg, deps: deps, metrics: m, keep: duration(cfg.KeepCompiled),
 		compiling: make(chan struct{}, cfg.Compilations),
 		fetching:  make(chan struct{}, cfg.Fetches),
+		orbs:      config.NewOrbCache(cfg.OrbCacheBytes),
 		results:   make(chan compiledRow, 64),
 	}, nil
 }
