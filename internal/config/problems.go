@@ -79,7 +79,7 @@ func (p *problems) fail(n *document.Node, message, suggestion string) {
 		p.more++
 		return
 	}
-	if p.sampling && n.IsReference() {
+	if p.sampling && n != nil && n.Derived && n.IsScalar() {
 		return
 	}
 	if e, key, ok := p.problem(n, message, suggestion); ok {
@@ -87,9 +87,10 @@ func (p *problems) fail(n *document.Node, message, suggestion string) {
 	}
 }
 
-// warn notes a warning.
+// warn notes a warning, unless it is about a fetched orb: whoever uses that
+// cannot change it.
 func (p *problems) warn(n *document.Node, message, suggestion string) {
-	if len(p.warnings) >= maxErrors {
+	if len(p.warnings) >= maxErrors || p.sourceOf(n) != p.main {
 		return
 	}
 	if e, _, ok := p.problem(n, message, suggestion); ok {

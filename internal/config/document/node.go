@@ -138,19 +138,6 @@ func (n *Node) Root() *Node {
 	return n
 }
 
-// IsReference tells whether n is a scalar that was put in the place of text with
-// references in it.
-func (n *Node) IsReference() bool {
-	if n == nil || n.parent == nil || n.Template {
-		return false
-	}
-	written := n.parent.Get(n.label)
-	if n.parent.Kind == List {
-		written = n.parent.Items[n.index]
-	}
-	return written != nil && written.Template && written.IsScalar() && written.Line == n.Line && written.Column == n.Column
-}
-
 // OwnedBy returns a copy of n whose names are looked up in another element.
 func (n *Node) OwnedBy(owner *Node) *Node {
 	c := *n
