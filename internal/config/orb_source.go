@@ -79,11 +79,13 @@ func (c *compiler) guarded(f func()) {
 // sampleValues stand for a pipeline's in checks that hold for any pipeline.
 var sampleValues = func() core.PipelineValues {
 	values := core.PipelineValues{}
-	for _, name := range pipelineNames {
+	for _, name := range valueNames {
 		values[name] = "x"
 	}
 	values["number"] = 1
-	values["git.branch.is_default"] = true
+	for _, name := range []string{"git.branch.is_default", "in_setup"} {
+		values[name] = true
+	}
 	return values
 }()
 

@@ -93,17 +93,17 @@ func (l *loader) locked() []core.LockedOrb {
 
 // orbReference reads a reference to an orb of a registry or to a URL.
 func (c *compiler) orbReference(n *document.Node) (string, bool) {
+	before := len(c.errors) + c.more
 	value := c.substitute(n, scope{})
-	if value.Kind != document.String || value.Template {
-		if value.Kind != document.String {
-			c.wrongType(value, document.String)
-		}
+	if len(c.errors)+c.more > before {
+		return "", false
+	}
+	if value.Kind != document.String {
+		c.wrongType(value, document.String)
 		return "", false
 	}
 	ref := strings.TrimSpace(value.Text)
 	switch {
-	case n.Template && strings.Contains(ref, "<<"):
-		return "", false // which was told
 	case len(ref) <= maxReference && (registryForm.MatchString(ref) || isURL(ref)):
 		return ref, true
 	case strings.HasPrefix(ref, "http://"):
