@@ -32,13 +32,10 @@ func readOrbSource(digest, text string, limits document.Limits) *orbSource {
 	if s.values > maxOrbValues || s.bytes > maxOrbBytes {
 		return s // beyond what any config may use, see spendOrb
 	}
-	root, warnings, err := document.Parse(text, limits)
+	root, err := document.Parse(text, limits)
 	if err != nil {
 		c.parseFailed(err)
 		return s
-	}
-	for _, w := range warnings {
-		c.warn(w.Node, w.Message, "")
 	}
 	s.root = root
 	if root.Kind != document.Map {
