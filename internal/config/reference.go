@@ -255,7 +255,7 @@ func (c *compiler) fetch(ref string, n *document.Node) (*orbSource, core.LockedO
 	}
 	answer, err := l.resolver.ResolveOrb(c.ctx, core.ResolveOrbRequest{Ref: ref, OrganizationID: c.request.OrganizationID, Digest: locked.Digest})
 	if err != nil {
-		c.unresolved(ref, n, err)
+		c.unanswered(ref, n, err)
 		return nil, core.LockedOrb{}, false
 	}
 	if !decided {
@@ -271,8 +271,8 @@ func (c *compiler) fetch(ref string, n *document.Node) (*orbSource, core.LockedO
 	return l.cache.read(locked.Digest, answer.Source, l.limits), locked, true
 }
 
-// unresolved tells why a reference has no orb, or gives up where nobody can say.
-func (c *compiler) unresolved(ref string, n *document.Node, err error) {
+// unanswered tells why a reference has no orb, or gives up where nobody can say.
+func (c *compiler) unanswered(ref string, n *document.Node, err error) {
 	reason := ""
 	var e *core.Error
 	if errors.As(err, &e) {
