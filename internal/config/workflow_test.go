@@ -3,7 +3,6 @@
 package config
 
 import (
-	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -15,7 +14,7 @@ import (
 
 func planOf(t *testing.T, request core.CompileRequest) *core.Plan {
 	t.Helper()
-	result := Compile(context.Background(), request, Options{})
+	result := ask(request)
 	if result.Plan == nil {
 		t.Fatal(result.Errors)
 	}
@@ -33,7 +32,7 @@ func workflowNames(list []core.WorkflowPlan) string {
 // wantError compiles what must fail with a message.
 func wantError(t *testing.T, request core.CompileRequest, want string) {
 	t.Helper()
-	result := Compile(context.Background(), request, Options{})
+	result := ask(request)
 	for _, e := range result.Errors {
 		if strings.Contains(e.Message, want) && result.Plan == nil {
 			return
