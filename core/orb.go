@@ -72,6 +72,9 @@ type OrbVersion struct {
 // "dev:label"), or empty with Increment "major", "minor" or "patch" over the
 // highest released one.
 type PublishOrbRequest struct {
+	// ID of the released version that is made; may be empty. A repeated call
+	// with the same id is answered as the first one was.
+	ID        string `json:"id,omitempty"`
 	Orb       string `json:"orb"`
 	Version   string `json:"version,omitempty"`
 	Increment string `json:"increment,omitempty"`
@@ -83,6 +86,7 @@ type PublishOrbRequest struct {
 
 // PromoteOrbRequest releases what a dev version holds.
 type PromoteOrbRequest struct {
+	ID        string `json:"id,omitempty"` // as in PublishOrbRequest
 	Orb       string `json:"orb"`
 	From      string `json:"from"` // "dev:label"
 	Increment string `json:"increment,omitempty"`
@@ -106,6 +110,7 @@ type OrbFilter struct {
 type OrbList struct {
 	Items []Orb  `json:"items"`
 	Next  string `json:"next,omitempty"`
+	Total int    `json:"total"` // on all pages
 }
 
 // OrbKey names an orb, or one version of it, as a reference without "@" does;
@@ -159,7 +164,8 @@ type Orbs interface {
 	DeleteNamespace(ctx context.Context, name string) error
 
 	CreateOrb(ctx context.Context, orb Orb) (Orb, error)
-	// Orb returns one by its full name, or by its id in place of the name.
+	// Orb returns one by its full name, or by its id in place of the name; who
+	// has the id of a private orb needs no OrganizationID.
 	Orb(ctx context.Context, key OrbKey) (Orb, error)
 	ListOrbs(ctx context.Context, filter OrbFilter) (OrbList, error)
 	ChangeOrb(ctx context.Context, change OrbChange) (Orb, error)

@@ -17,6 +17,7 @@ import (
 	"github.com/muster-ci/muster/internal/httpx"
 	"github.com/muster-ci/muster/internal/workload"
 	"github.com/muster-ci/muster/services/compile/configs"
+	"github.com/muster-ci/muster/services/compile/orbs"
 	"github.com/muster-ci/muster/services/coordinate/pipelines"
 	"github.com/muster-ci/muster/services/coordinate/workflows"
 	"github.com/muster-ci/muster/services/dispatch/placements"
@@ -32,6 +33,7 @@ var callers = map[string][]string{
 	"configs/compile":                     {"gateway", "pipelines"},
 	"configs/fetch":                       {"pipelines"},
 	"identity/authenticate":               {"gateway", "output"},
+	"orbs/resolve-orb":                    {"configs", "gateway"},
 	"output/close-attempts":               {"placements"},
 	"output/stop-output":                  {"placements"},
 	"placements/claim":                    {"output"},
@@ -58,7 +60,7 @@ func TestCallers(t *testing.T) {
 	for name, add := range map[string]routes{
 		"configs": new(configs.Service).Routes, "pipelines": new(pipelines.Service).Routes,
 		"workflows": new(workflows.Service).Routes, "placements": new(placements.Service).Routes,
-		"queue": new(queue.Service).Routes, "output": new(output.Service).Routes,
+		"orbs": new(orbs.Service).Routes, "queue": new(queue.Service).Routes, "output": new(output.Service).Routes,
 		"identity": new(identity.Service).Routes, "projects": new(projects.Service).Routes,
 	} {
 		add(engine.Group("/"+name+"/v1", only))

@@ -11,6 +11,7 @@ import (
 	"github.com/muster-ci/muster/hcl/settings"
 	"github.com/muster-ci/muster/services/accept/gateway"
 	"github.com/muster-ci/muster/services/compile/configs"
+	"github.com/muster-ci/muster/services/compile/orbs"
 	"github.com/muster-ci/muster/services/coordinate/pipelines"
 	"github.com/muster-ci/muster/services/coordinate/workflows"
 	"github.com/muster-ci/muster/services/dispatch/placements"
@@ -36,6 +37,7 @@ func checkServices(s *settings.Settings) error {
 	var (
 		g  = gateway.Default()
 		c  = configs.Default()
+		or = orbs.Default()
 		pi = pipelines.Default()
 		w  = workflows.Default()
 		pl = placements.Default()
@@ -45,7 +47,7 @@ func checkServices(s *settings.Settings) error {
 		pr = projects.Default()
 	)
 	for name, config := range map[string]validated{
-		"gateway": &g, "configs": &c, "pipelines": &pi, "workflows": &w, "placements": &pl,
+		"gateway": &g, "configs": &c, "orbs": &or, "pipelines": &pi, "workflows": &w, "placements": &pl,
 		"queue": &q, "output": &o, "identity": &i, "projects": &pr,
 	} {
 		if err := s.Service(name, config); err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/muster-ci/muster/internal/store"
 	"github.com/muster-ci/muster/services/accept/gateway"
 	"github.com/muster-ci/muster/services/compile/configs"
+	"github.com/muster-ci/muster/services/compile/orbs"
 	"github.com/muster-ci/muster/services/coordinate/pipelines"
 	"github.com/muster-ci/muster/services/coordinate/workflows"
 	"github.com/muster-ci/muster/services/dispatch/queue"
@@ -62,6 +63,24 @@ func makeConfigs(m *seams) (*running, error) {
 	}
 	s, err := configs.New(cfg, configs.Deps{
 		Logger: m.logger.Named("configs"), Clock: time.Now, DB: db, Metrics: m.metrics, Bundles: bucket.Get,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &running{service: s, internal: s.Routes}, nil
+}
+
+func makeOrbs(m *seams) (*running, error) {
+	cfg := orbs.Default()
+	if err := m.settings.Service("orbs", &cfg); err != nil {
+		return nil, err
+	}
+	db, err := m.database("orbs", store.Config{})
+	if err != nil {
+		return nil, err
+	}
+	s, err := orbs.New(cfg, orbs.Deps{
+		Logger: m.logger.Named("orbs"), Clock: time.Now, NewID: core.NewID, DB: db, Metrics: m.metrics,
 	})
 	if err != nil {
 		return nil, err

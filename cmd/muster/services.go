@@ -13,6 +13,7 @@ import (
 var services = []service{
 	{"accept", "gateway", "the public API; the way in", tableless, makeGateway},
 	{"compile", "configs", "fetches and compiles configs", tables, makeConfigs},
+	{"compile", "orbs", "the registry of orbs", tables, makeOrbs},
 	{"coordinate", "pipelines", "one pipeline per event, with its config and its number", tables, makePipelines},
 	{"coordinate", "workflows", "decides which job runs in what order", tables, makeWorkflows},
 	{"dispatch", "placements", "makes Nomad jobs of tasks and watches over them", tables, makePlacements},

@@ -27,6 +27,9 @@ func (p Peers) ProjectSecrets() *ProjectSecrets { return NewProjectSecrets(p.cal
 // Configs returns a client of core.Configs.
 func (p Peers) Configs() *Configs { return NewConfigs(p.caller("configs")) }
 
+// Orbs returns a client of core.Orbs.
+func (p Peers) Orbs() *Orbs { return NewOrbs(p.caller("orbs")) }
+
 // Pipelines returns a client of core.Pipelines.
 func (p Peers) Pipelines() *Pipelines { return NewPipelines(p.caller("pipelines")) }
 
