@@ -27,7 +27,10 @@ type Pattern struct {
 }
 
 // CompilePattern reads RE2's syntax.
-func CompilePattern(source string) (*Pattern, error) {
+func CompilePattern(source string) (*Pattern, error) { return compile(source, source) }
+
+// compile makes a pattern of RE2's syntax that is shown as another source.
+func compile(source, shown string) (*Pattern, error) {
 	// Read alone first: a stray parenthesis would close the group around it.
 	tree, err := syntax.Parse(source, syntax.Perl)
 	if err != nil {
@@ -45,7 +48,7 @@ func CompilePattern(source string) (*Pattern, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Pattern{source: source, re: re, size: size}, nil
+	return &Pattern{source: shown, re: re, size: size}, nil
 }
 
 // String returns the source.
