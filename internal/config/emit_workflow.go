@@ -119,10 +119,17 @@ func (e *emitter) requirement(name string, statuses []core.JobStatus) {
 	e.w.EndItem()
 }
 
-func (f filters) empty() bool { return f.branches == nil && f.tags == nil }
+func (f filters) empty() bool { return f.branches == nil && f.tags == nil && f.decided == undecided }
 
 func (e *emitter) filters(f filters) {
-	if f.empty() {
+	switch {
+	case f.empty():
+		return
+	case f.decided == runsAnyway:
+		e.w.Pair("filters", "true")
+		return
+	case f.decided == runsNever:
+		e.w.Pair("filters", "false")
 		return
 	}
 	e.w.Key("filters")

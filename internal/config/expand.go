@@ -24,7 +24,7 @@ func (c *compiler) substituteBody(n *document.Node, s scope) *document.Node {
 		case "parameters", "description":
 			items[i] = item
 		default:
-			items[i] = c.substitute(item, s)
+			items[i] = c.substituteKey(n.Keys[i].Text, item, s)
 		}
 	}
 	return n.With(items)

@@ -4,17 +4,29 @@ package config
 
 import (
 	"fmt"
-	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/muster-ci/muster/internal/config/document"
+	"github.com/muster-ci/muster/internal/config/expression"
 )
 
-// filters say on which branches and tags a job runs.
+// filters say for which pipelines a job runs: by branch and tag, or by an
+// expression, which decides alone.
 type filters struct {
 	branches *filterRule
 	tags     *filterRule
+	decided  decision
 }
+
+// decision is what an expression came to.
+type decision uint8
+
+const (
+	undecided decision = iota
+	runsAnyway
+	runsNever
+)
 
 // filterRule is the `only` and `ignore` of branches or of tags. A rule without
 // either accepts everything.
@@ -22,46 +34,50 @@ type filterRule struct {
 	only, ignore []namePattern
 }
 
-// namePattern is a name, or an expression that matches all of it.
+// namePattern is a name, or a pattern that matches all of it.
 type namePattern struct {
 	text string
-	re   *regexp.Regexp // nil for a plain name
+	re   *expression.Pattern // nil for a plain name
 }
 
-func (p namePattern) match(name string) bool {
-	if p.re != nil {
-		return p.re.MatchString(name)
-	}
-	return p.text == name
-}
-
-func (r *filterRule) accepts(name string) bool {
+// accepts tells whether a rule lets a branch or a tag through.
+func (c *compiler) accepts(r *filterRule, name string) bool {
 	matches := func(patterns []namePattern) bool {
-		for _, p := range patterns {
-			if p.match(name) {
-				return true
-			}
-		}
-		return false
+		return slices.ContainsFunc(patterns, func(p namePattern) bool {
+			return p.re == nil && p.text == name || p.re != nil && c.match(nil, p.re, name)
+		})
 	}
-	if len(r.only) > 0 && !matches(r.only) {
-		return false
-	}
-	return !matches(r.ignore)
+	return (len(r.only) == 0 || matches(r.only)) && !matches(r.ignore)
 }
 
+// readFilters reads a mapping, or an expression with or without << >>. What it
+// names are the pipeline's values and parameters.
 func (c *compiler) readFilters(n *document.Node) filters {
-	if n.Kind == document.Null {
+	switch n.Kind {
+	case document.Null:
+		if isAbsent(n) {
+			return filters{decided: runsNever}
+		}
+		return filters{}
+	case document.Map:
+		if !c.fields(n, filterKeys) {
+			return filters{}
+		}
+		return filters{branches: c.filterRule(n.Get("branches")), tags: c.filterRule(n.Get("tags"))}
+	case document.List:
+		c.wrongType(n, document.Map)
 		return filters{}
 	}
+	value := n
 	if n.Kind == document.String {
-		c.fail(n, "Expressions as filters are not supported by Muster yet: "+clip(n.Text), "until they are: write branches: {only: ...} or tags: {only: ...}")
-		return filters{}
+		if value = c.expressionValue(n, scope{}); value == nil {
+			return filters{}
+		}
 	}
-	if !c.fields(n, filterKeys) {
-		return filters{}
+	if valueOf(value).Truthy() {
+		return filters{decided: runsAnyway}
 	}
-	return filters{branches: c.filterRule(n.Get("branches")), tags: c.filterRule(n.Get("tags"))}
+	return filters{decided: runsNever}
 }
 
 func (c *compiler) filterRule(n *document.Node) *filterRule {
@@ -101,13 +117,16 @@ func (c *compiler) patterns(n *document.Node) []namePattern {
 	return list
 }
 
-// runs tells whether a job runs on the branch, or for the tag, of this
-// pipeline. A tag build runs only jobs with tag filters.
+// runs tells whether a job runs in this pipeline. An expression decides alone;
+// otherwise a pipeline of a tag runs only jobs with tag filters.
 func (c *compiler) runs(f filters) bool {
-	if tag := c.value("git.tag"); tag != "" {
-		return f.tags != nil && f.tags.accepts(tag)
+	if f.decided != undecided {
+		return f.decided == runsAnyway
 	}
-	return f.branches == nil || f.branches.accepts(c.value("git.branch"))
+	if tag := c.value("git.tag"); tag != "" {
+		return f.tags != nil && c.accepts(f.tags, tag)
+	}
+	return f.branches == nil || c.accepts(f.branches, c.value("git.branch"))
 }
 
 func (c *compiler) value(name string) string {

@@ -147,8 +147,14 @@ func (c *compiler) unknownName(n *document.Node, name, explanation string, s sco
 
 // nameWay says what a person may have meant with a name.
 func (c *compiler) nameWay(name string, s scope) string {
-	if near := suggest(name, c.visible(name, s)); near != "" {
+	visible := c.visible(name, s)
+	if near := suggest(name, visible); near != "" {
 		return near
+	}
+	for _, candidate := range visible {
+		if !strings.Contains(name, ".") && strings.HasSuffix(candidate, "."+name) {
+			return fmt.Sprintf("did you mean %q?", candidate)
+		}
 	}
 	switch {
 	case strings.HasPrefix(name, pipelineParametersRoot) && c.module.name != "":
@@ -162,30 +168,30 @@ func (c *compiler) nameWay(name string, s scope) string {
 	case strings.HasPrefix(name, matrixRoot):
 		return "matrix.name is known in a job that a matrix makes, for each of the matrix's parameters"
 	}
-	return "names begin with pipeline., parameters. or matrix.; a variable of the shell is $NAME; " + escapeWay
+	return "names begin with pipeline., parameters. or matrix.; a text stands in double quotes; a variable of the shell is $NAME; " + escapeWay
 }
 
-// visible lists the names of the same root, or all when the name has none.
+// visible lists the names of the same root, or all when the name has none that
+// is known.
 func (c *compiler) visible(name string, s scope) []string {
+	roots := []string{parametersRoot, matrixRoot, pipelineRoot}
+	rooted := slices.ContainsFunc(roots, func(root string) bool { return strings.HasPrefix(name, root) })
 	var list []string
 	add := func(root string, values map[string]*document.Node) {
-		if strings.HasPrefix(name, root) || !strings.Contains(name, ".") {
-			for _, key := range slices.Sorted(maps.Keys(values)) {
-				list = append(list, root+key)
-			}
+		if rooted && !strings.HasPrefix(name, root) {
+			return
+		}
+		for _, key := range slices.Sorted(maps.Keys(values)) {
+			list = append(list, root+key)
 		}
 	}
 	add(parametersRoot, s.parameters)
 	add(matrixRoot, s.matrix)
 	add(pipelineParametersRoot, c.parameters)
-	if strings.HasPrefix(name, pipelineRoot) && !strings.HasPrefix(name, pipelineParametersRoot) {
+	if strings.HasPrefix(name, pipelineRoot) || strings.Contains(name, ".") && !rooted {
 		for _, known := range valueNames {
 			list = append(list, pipelineRoot+known)
 		}
-	}
-	if !strings.Contains(name, ".") {
-		// The root was forgotten: only what matches behind it is near.
-		return slices.DeleteFunc(list, func(candidate string) bool { return !strings.HasSuffix(candidate, "."+name) })
 	}
 	return list
 }

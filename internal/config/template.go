@@ -14,9 +14,16 @@ import (
 // templating is what a compilation remembers of texts that it met before, and
 // the work that expressions have done so far.
 type templating struct {
-	templates   map[string]*template
-	expressions map[string]parsedExpression
-	work        int
+	templates    map[string]*template
+	expressions  map[string]parsedExpression
+	patternsRead map[string]compiledPattern
+	work         int
+}
+
+// compiledPattern is what a regular expression was understood as.
+type compiledPattern struct {
+	pattern *expression.Pattern
+	err     error
 }
 
 // parsedExpression is what a source was understood as.
@@ -25,8 +32,8 @@ type parsedExpression struct {
 	err        error
 }
 
-// maxWork bounds what the expressions and patterns of a config may do: about
-// as many operators, or bytes looked at by a small pattern.
+// maxWork bounds what the expressions, patterns and arguments of a config may
+// do: about as many operators, arguments, or bytes looked at by a small pattern.
 const maxWork = 1_000_000
 
 // substitute replaces the references in a tree. What holds none is returned as
@@ -44,14 +51,24 @@ func (c *compiler) substitute(n *document.Node, s scope) *document.Node {
 		if n.Kind == document.Map && strings.Contains(n.Keys[i].Text, "<<") {
 			c.fail(n.KeyAt(i), "A key cannot be made of references", "write the key out; values may hold << >>")
 		}
-		items[i] = c.substitute(item, s)
-		if n.Kind == document.Map && n.Keys[i].Text == "environment" {
-			items[i] = environmentBooleans(item, items[i])
+		if n.Kind == document.Map {
+			items[i] = c.substituteKey(n.Keys[i].Text, item, s)
+			continue
 		}
+		items[i] = c.substitute(item, s)
 	}
 	result := n.With(items)
 	_, bytes := result.Size()
 	c.spend(n, 0, bytes)
+	return result
+}
+
+// substituteKey replaces the references in the value of a key.
+func (c *compiler) substituteKey(key string, n *document.Node, s scope) *document.Node {
+	result := c.substitute(n, s)
+	if c.reuse && key == "environment" {
+		return environmentBooleans(n, result)
+	}
 	return result
 }
 
@@ -82,7 +99,7 @@ func (c *compiler) substituteText(n *document.Node, s scope) *document.Node {
 	t := c.template(n)
 	if t.failure != nil {
 		c.fail(n, t.failure.message, t.failure.way)
-		return textNode(n.Text, n)
+		return broken(n)
 	}
 	if value := c.whole(n, t.blocks, s); value != nil {
 		return value.At(n)
@@ -90,6 +107,14 @@ func (c *compiler) substituteText(n *document.Node, s scope) *document.Node {
 	r := renderer{compiler: c, place: n, scope: s}
 	r.render(t.blocks, true)
 	return textNode(r.text.String(), n)
+}
+
+// broken stands for the value of a text that holds a mistake. It keeps the sign
+// of a template, so that nobody complains of its type as well.
+func broken(n *document.Node) *document.Node {
+	result := textNode(n.Text, n)
+	result.Template = true
+	return result
 }
 
 // template cuts a text, or remembers how it was cut.
@@ -129,7 +154,7 @@ func (c *compiler) expression(place *document.Node, source string) (*expression.
 // much.
 func (c *compiler) labour(place *document.Node, work int) {
 	if c.work += work; c.work > maxWork {
-		c.fail(place, fmt.Sprintf("The config's expressions and patterns take more than %d units of work; that is the limit", maxWork), "use shorter texts and simpler patterns")
+		c.fail(place, fmt.Sprintf("The config's expressions, patterns and arguments take more than %d units of work; that is the limit", maxWork), "use fewer or simpler ones")
 		panic(stopped{})
 	}
 }
@@ -142,7 +167,7 @@ func (c *compiler) whole(n *document.Node, blocks []block, s scope) *document.No
 		if value := c.reference(n, blocks[0], s); value != nil {
 			return value
 		}
-		return textNode(n.Text, n)
+		return broken(n)
 	}
 	var only *block
 	for i, b := range blocks {

@@ -162,11 +162,7 @@ func (c *compiler) workflowRuns(n *document.Node) bool {
 			c.fail(at, "A condition of a workflow needs version: 2.1", "change the version, or remove the condition")
 			continue
 		}
-		if _, isBool := at.AsBool(); at.Kind == document.String && !at.Template && !isBool {
-			c.fail(at, "Expressions as conditions are not supported by Muster yet: "+clip(at.Text), "until they are: write a logic statement (and, or, not, equal, matches)")
-			continue
-		}
-		if c.condition(c.substitute(at, scope{}), 0) != (at == when) {
+		if c.workflowCondition(at) != (at == when) {
 			runs = false
 		}
 	}
