@@ -2,15 +2,26 @@
 
 package config
 
-import "strconv"
+import (
+	"strconv"
 
-// groups writes the job groups of the uses, each under a name that neither a
-// job nor another group has. A group stays a group in a processed config: its
+	"github.com/muster-ci/muster/core"
+)
+
+// groups writes the job groups of the uses, each under a name that no job, no
+// approval and no other group has. A group stays a group in a processed config: its
 // lock is one for all members, which single jobs could not say.
 func (e *emitter) groups(workflows []*workflow, jobs []*invocation) {
 	taken := map[string]bool{}
 	for _, i := range jobs {
 		taken[i.definition] = true
+	}
+	for _, w := range workflows {
+		for _, i := range w.jobs {
+			if i.plan.Type == core.JobApproval {
+				taken[i.local()] = true
+			}
+		}
 	}
 	known := map[string]string{} // name by what is written
 	next := map[string]int{}
@@ -49,7 +60,7 @@ func (e *emitter) group(u *groupUse) {
 	e.w.Key("jobs")
 	e.w.In()
 	for _, i := range u.members {
-		e.invocation(i, i.own)
+		e.invocation(i)
 	}
 	e.w.Out()
 }

@@ -21,7 +21,7 @@ func (e *emitter) workflow(w *workflow) {
 	for _, i := range w.jobs {
 		switch {
 		case i.group == nil:
-			e.invocation(i, i.name)
+			e.invocation(i)
 		case i == i.group.start:
 			e.groupUse(i.group)
 		}
@@ -47,8 +47,9 @@ func (e *emitter) schedules(list []schedule) {
 	e.w.Out()
 }
 
-// invocation writes an entry of a list of jobs, in which the job has a name.
-func (e *emitter) invocation(i *invocation, name string) {
+// invocation writes an entry of a list of jobs.
+func (e *emitter) invocation(i *invocation) {
+	name := i.local()
 	approval := i.plan.Type == core.JobApproval
 	called := i.definition
 	if approval {

@@ -158,6 +158,47 @@ func BenchmarkCompile500Jobs(b *testing.B) {
 	benchmarkCompile(b, text.String())
 }
 
+// BenchmarkCompileMatrix makes 500 jobs of four matrices.
+func BenchmarkCompileMatrix(b *testing.B) {
+	var text strings.Builder
+	text.WriteString(`version: 2.1
+executors:
+  go:
+    parameters:
+      version: {type: string}
+    docker:
+      - image: cimg/go:<< parameters.version >>
+jobs:
+  test:
+    parameters:
+      version: {type: string}
+      part: {type: integer}
+    executor:
+      name: go
+      version: << parameters.version >>
+    steps:
+      - checkout
+      - run:
+          name: Test
+          command: go test ./part<< parameters.part >>/...
+workflows:
+  main:
+    jobs:
+`)
+	for n := range 4 {
+		fmt.Fprintf(&text, "      - test:\n          name: test-%d-<< matrix.version >>-<< matrix.part >>\n          matrix:\n            alias: m%d\n            parameters:\n              version: [", n, n)
+		for version := range 5 {
+			fmt.Fprintf(&text, "\"1.%d\", ", version)
+		}
+		text.WriteString("]\n              part: [")
+		for part := range 25 {
+			fmt.Fprintf(&text, "%d, ", part)
+		}
+		text.WriteString("]\n")
+	}
+	benchmarkCompile(b, text.String())
+}
+
 func benchmarkCompile(b *testing.B, text string) {
 	b.ReportAllocs()
 	var compiled, decoded time.Duration

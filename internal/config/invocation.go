@@ -188,6 +188,14 @@ func (i *invocation) title() string {
 	return i.name
 }
 
+// local is the job's name among those with which it is listed.
+func (i *invocation) local() string {
+	if i.own != "" {
+		return i.own
+	}
+	return i.name
+}
+
 // isEnd tells whether the job only holds a group together.
 func (i *invocation) isEnd() bool { return i.group != nil && i.own == "" }
 
