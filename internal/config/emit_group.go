@@ -18,7 +18,7 @@ func (e *emitter) groups(workflows []*workflow, jobs []*invocation) {
 	}
 	for _, w := range workflows {
 		for _, i := range w.jobs {
-			if i.plan.Type == core.JobApproval {
+			if !w.off && i.plan.Type == core.JobApproval {
 				taken[i.local()] = true
 			}
 		}

@@ -20,7 +20,7 @@ import (
 func TestProcessedHasTheSamePlan(t *testing.T) {
 	t.Parallel()
 	texts := configs(t, "valid")
-	const made = 400
+	const made = 200
 	for seed := range uint64(made) {
 		texts[fmt.Sprintf("seed %d", seed)] = newMaker(seed).config()
 	}
@@ -189,7 +189,9 @@ func (m *maker) jobs(groups int, serial bool) {
 			name = called
 		}
 		m.keys(called, matrix, serial, before)
-		before = append(before, name)
+		if strings.Contains(name, fmt.Sprint(n)) || m.seldom() && m.seldom() {
+			before = append(before, name) // a name that comes once, mostly
+		}
 	}
 }
 
