@@ -179,4 +179,9 @@ func TestEmbeddedScenarios(t *testing.T) {
 			p.Run(t, s)
 		}
 	})
+	// No service was brought to give up, and each of them could be asked.
+	stuck, err := p.Client.Stuck(t.Context(), "")
+	if err != nil || len(stuck.Items) > 0 || len(stuck.Away) > 0 {
+		t.Errorf("work that was set aside: got %+v, %v, want none", stuck, err)
+	}
 }

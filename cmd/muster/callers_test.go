@@ -6,6 +6,8 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -77,10 +79,45 @@ func TestCallers(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}
+	for _, service := range withLoops {
+		if !seen[service+"/list-stuck"] || !seen[service+"/retry-stuck"] {
+			t.Errorf("%s sets work aside and has no routes to see it: add httpx.StuckRoutes", service)
+		}
+		delete(seen, service+"/list-stuck")
+	}
+	for name := range seen {
+		if strings.HasSuffix(name, "/list-stuck") {
+			t.Errorf("%s is not asked: add its service to withLoops", name)
+		}
+	}
 	for name := range callers {
 		if !seen[name] {
 			t.Errorf("there is no route %s", name)
 		}
+	}
+}
+
+// TestLoopsAreSeen looks for tables with work in the migrations.
+func TestLoopsAreSeen(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("../../services/*/*/migrations/*.sql")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("got %d migrations, %v", len(files), err)
+	}
+	var found []string
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		service := filepath.Base(filepath.Dir(filepath.Dir(file)))
+		if strings.Contains(string(text), "{{work_columns}}") && !slices.Contains(found, service) {
+			found = append(found, service)
+		}
+	}
+	slices.Sort(found)
+	if diff := cmp.Diff(slices.Sorted(slices.Values(withLoops)), found); diff != "" {
+		t.Errorf("services that administrators can ask for stuck work, and those that have any (-want +got):\n%s", diff)
 	}
 }
 

@@ -31,6 +31,7 @@ func scripts() map[string][]gatewaytest.JobScript {
 		"approval": {build, {Name: "hold", Approval: true, Requires: []string{"build"}}, {Name: "deploy", Requires: []string{"hold"}, Steps: build.Steps}},
 		"stays":    {{Name: "server", Steps: []gatewaytest.StepScript{{Name: "Serve", Output: "listening\n"}}, Stays: true}},
 		"idle":     nil,
+		"stuck":    nil,
 	}
 }
 
@@ -63,6 +64,12 @@ func installation(env *testscript.Env, script []gatewaytest.JobScript) error {
 				{Message: "the config has no version"},
 			},
 			Warnings: []core.ConfigError{{Message: "the key notify has no effect", Line: 2, Column: 1}},
+		}
+	}
+	if filepath.Base(env.WorkDir) == "script-stuck" {
+		p.Stuck = []core.StuckRow{
+			{Service: "queue", Table: "reports", ID: "t-1/ended", Tries: 20, LastError: "workflows refuses it"},
+			{Service: "output", Table: "attempts", ID: "m-1", Tries: 20, LastError: "the bucket is full"},
 		}
 	}
 	s := gatewaytest.Serve(env.T().(testing.TB), p, nil)

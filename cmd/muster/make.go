@@ -34,11 +34,16 @@ func makeGateway(m *seams) (*running, error) {
 		return nil, err
 	}
 	p := m.peersOf("gateway")
+	stuck := map[string]core.Stuck{}
+	for _, name := range withLoops {
+		stuck[name] = p.Stuck(name)
+	}
 	s, err := gateway.New(cfg, gateway.Deps{
 		Logger: m.logger.Named("gateway"), Clock: time.Now, NewID: core.NewID, Metrics: m.metrics, Bundles: bucket,
 		Peers: gateway.Peers{
 			Identity: p.Identity(), Projects: p.Projects(), Secrets: p.ProjectSecrets(), Configs: p.Configs(),
 			Pipelines: p.Pipelines(), Workflows: p.Workflows(), Jobs: p.Jobs(), Queue: p.Queue(), Output: p.Output(),
+			Stuck: stuck,
 		},
 	})
 	if err != nil {

@@ -70,3 +70,7 @@ func withTables() []string {
 	}
 	return names
 }
+
+// withLoops are the services that work off rows and may set some aside for
+// administrators (core.Stuck).
+var withLoops = []string{"pipelines", "workflows", "placements", "queue", "output"}

@@ -28,6 +28,20 @@ func (c *Client) CreateProject(ctx context.Context, slug string, p api.NewProjec
 	return call[api.CreatedProject](ctx, c, http.MethodPost, v2+"/project/"+slug, p)
 }
 
+// Stuck returns work that was set aside, of one service or of all.
+func (c *Client) Stuck(ctx context.Context, service string) (api.StuckRows, error) {
+	path := own + "/admin/stuck"
+	if service != "" {
+		path += "?service=" + url.QueryEscape(service)
+	}
+	return call[api.StuckRows](ctx, c, http.MethodGet, path, nil)
+}
+
+// RetryStuck puts work back that was set aside, and returns what it was.
+func (c *Client) RetryStuck(ctx context.Context, r api.StuckRetry) (api.StuckRows, error) {
+	return call[api.StuckRows](ctx, c, http.MethodPost, own+"/admin/stuck/retry", r)
+}
+
 // Projects returns all projects.
 func (c *Client) Projects(ctx context.Context) ([]api.Project, error) {
 	return all[api.Project](ctx, c, own+"/projects", 500)

@@ -51,5 +51,8 @@ func (p Peers) Placements() *Placements { return NewPlacements(p.caller("placeme
 // Output returns a client of core.Output.
 func (p Peers) Output() *Output { return NewOutput(p.caller("output")) }
 
+// Stuck returns a client of core.Stuck at the service of that name.
+func (p Peers) Stuck(service string) *Stuck { return NewStuck(p.caller(service)) }
+
 // OutputControl returns a client of core.OutputControl.
 func (p Peers) OutputControl() *OutputControl { return NewOutputControl(p.caller("output")) }

@@ -100,15 +100,17 @@ func lockRows(ctx context.Context, db bun.IDB, table string, ids []string) error
 }
 
 // SetAside returns the rows of table that were set aside, at most 1000, in the
-// order of their ids. MarkDue brings them back.
-func SetAside(ctx context.Context, db bun.IDB, table string) ([]Item, error) {
+// order of their ids; given ids, only those of them. MarkDue brings them back.
+func SetAside(ctx context.Context, db bun.IDB, table string, ids ...string) ([]Item, error) {
 	var items []Item
-	err := db.NewSelect().
+	query := db.NewSelect().
 		Column("id", "due_at", "due_seq", "lease_until", "lease_owner", "tries", "last_error", "set_aside").
 		TableExpr("?", bun.Ident(table)).
-		Where("set_aside").Order("id").Limit(1000).
-		Scan(ctx, &items)
-	if err != nil {
+		Where("set_aside").Order("id").Limit(1000)
+	if len(ids) > 0 {
+		query = query.Where("id IN (?)", bun.In(ids))
+	}
+	if err := query.Scan(ctx, &items); err != nil {
 		return nil, fmt.Errorf("reading the rows of %s that were set aside: %w", table, err)
 	}
 	return items, nil

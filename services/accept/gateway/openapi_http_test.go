@@ -186,6 +186,7 @@ func TestAnswersMatchTheirSchemas(t *testing.T) {
 	s.CompileResult = core.CompileResult{
 		Processed: "version: 2\n", Errors: []core.ConfigError{{Message: "m", Line: 1}}, Warnings: []core.ConfigError{{Message: "w"}},
 	}
+	s.Stuck = []core.StuckRow{{Service: "queue", Table: "attempts", ID: "m-1", Tries: 20, LastError: "no"}}
 	c := &caller{checker: &checker{t: t, doc: document(t, s), seen: map[string]bool{}}, s: s}
 	c.http = &http.Client{Transport: c.checker}
 	c.users()
@@ -201,7 +202,8 @@ func TestAnswersMatchTheirSchemas(t *testing.T) {
 }
 
 func (c *caller) users() {
-	c.get("/api/v2/me", "/api/v2/openapi.json", "/api/v2/pipeline?mine=true", "/api/v2/pipeline/none", ownPath+"/tokens")
+	c.get("/api/v2/me", "/api/v2/openapi.json", "/api/v2/pipeline?mine=true", "/api/v2/pipeline/none", ownPath+"/tokens", stuckPath)
+	c.call("POST", stuckPath+"/retry", `{"service":"queue","id":"m-1"}`)
 	c.call("POST", "/api/v2/compile-config-with-defaults", `{"config_yaml":"x"}`)
 	c.call("POST", ownPath+"/users", `{"login":"eve"}`)
 	var token api.CreatedToken

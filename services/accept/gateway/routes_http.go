@@ -114,5 +114,7 @@ func (s *Service) ownEndpoints() []endpoint {
 		{method: http.MethodPost, path: own + "/tokens", summary: "Create a token", status: 201, in: api.NewToken{}, out: api.CreatedToken{}, serve: s.createToken},
 		{method: http.MethodDelete, path: own + "/tokens/:id", summary: "Revoke one of my tokens", status: 200, out: api.Message{}, serve: s.revokeToken},
 		{method: http.MethodPost, path: own + "/users", summary: "Create a user", access: accessAdmin, status: 201, in: api.NewUser{}, out: api.User{}, serve: s.createUser},
+		{method: http.MethodGet, path: own + "/admin/stuck", summary: "List work that failed too often and was set aside", access: accessAdmin, status: 200, query: []string{"service"}, out: api.StuckRows{}, serve: s.listStuck},
+		{method: http.MethodPost, path: own + "/admin/stuck/retry", summary: "Try work again that was set aside", access: accessAdmin, status: 200, in: api.StuckRetry{}, out: api.StuckRows{}, serve: s.retryStuck},
 	}
 }

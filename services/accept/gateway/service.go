@@ -27,6 +27,8 @@ type Peers struct {
 	Jobs      core.Jobs
 	Queue     core.Queue
 	Output    core.Output
+	// Stuck are the services that set work aside, by name.
+	Stuck map[string]core.Stuck
 }
 
 // Bundles is where uploaded git bundles go; objects.Store is one.

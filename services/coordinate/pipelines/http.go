@@ -18,4 +18,5 @@ func (s *Service) Routes(r gin.IRouter) {
 	r.POST("/list-pipelines", gateway, httpx.Method(s.ListPipelines))
 	r.POST("/pipeline-config", gateway, httpx.Method(s.PipelineConfig))
 	r.POST("/cancel-pipeline", gateway, httpx.Action(s.CancelPipeline))
+	httpx.StuckRoutes(r, s.stuck)
 }

@@ -48,6 +48,7 @@ type Service struct {
 	states    *prometheus.CounterVec
 	compiles  *work.Loop[*pipeline]
 	handovers *work.Loop[*handover]
+	stuck     *work.Shelf
 	migrated  atomic.Bool
 }
 
@@ -69,6 +70,10 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		if err := deps.Metrics.Register(s.states); err != nil {
 			return nil, fmt.Errorf("registering metrics: %w", err)
 		}
+	}
+	s.stuck = &work.Shelf{
+		Service: "pipelines", DB: s.db, Hints: s.hints, Clock: s.clock,
+		Topics: map[string]string{pipelineTable: pipelineTopic, handoverTable: handoverTopic},
 	}
 	var err error
 	if s.compiles, err = s.newCompileLoop(deps.Metrics); err != nil {

@@ -31,4 +31,5 @@ func (s *Service) Routes(r gin.IRouter) {
 	// core.Tasks
 	r.POST("/task-specs", httpx.Callers("placements", "queue"), httpx.Method(s.TaskSpecs))
 	r.POST("/report-tasks", httpx.Callers("queue"), httpx.Action(s.ReportTasks))
+	httpx.StuckRoutes(r, s.stuck)
 }

@@ -45,6 +45,7 @@ type Service struct {
 	metrics   *metrics
 	handovers *work.Loop[*handover]
 	branches  *work.Loop[*branch]
+	stuck     *work.Shelf
 	migrated  atomic.Bool
 }
 
@@ -62,6 +63,10 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	s := &Service{
 		cfg: cfg, logger: deps.Logger, clock: deps.Clock, db: deps.DB,
 		hints: deps.Hints, queue: deps.Queue,
+	}
+	s.stuck = &work.Shelf{
+		Service: "workflows", DB: s.db, Hints: s.hints, Clock: s.clock,
+		Topics: map[string]string{handoverTable: handoverTopic, branchTable: branchTopic},
 	}
 	var err error
 	if s.metrics, err = newMetrics(deps.Metrics); err != nil {

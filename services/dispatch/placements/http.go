@@ -14,4 +14,5 @@ func (s *Service) Routes(r gin.IRouter) {
 	r.POST("/stop-attempts", httpx.Callers("queue"), httpx.Action(s.StopAttempts))  // attempts to end
 	r.POST("/claim", httpx.Callers("output"), httpx.Method(s.Claim))                // an agent asks for its work
 	r.POST("/report-agents", httpx.Callers("output"), httpx.Action(s.ReportAgents)) // what agents said
+	httpx.StuckRoutes(r, s.stuck)
 }

@@ -63,6 +63,7 @@ type Service struct {
 	metrics   *metrics
 	loops     []interface{ Run(context.Context) error }
 	relistNow chan struct{} // capacity 1
+	stuck     *work.Shelf
 	ready     atomic.Bool
 }
 
@@ -110,6 +111,10 @@ func (s *Service) makeLoops() error {
 	})
 	if err != nil {
 		return err
+	}
+	s.stuck = &work.Shelf{
+		Service: "placements", DB: s.deps.DB, Hints: s.deps.Hints, Clock: s.deps.Clock,
+		Topics: map[string]string{"attempts": topicAttempts, "reports": topicReports, "notes": topicNotes},
 	}
 	s.loops = append(s.loops, attempts, reports, notes)
 	return nil

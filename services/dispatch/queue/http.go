@@ -14,4 +14,5 @@ func (s *Service) Routes(r gin.IRouter) {
 	r.POST("/cancel-tasks", httpx.Callers("workflows"), httpx.Action(s.CancelTasks))        // tasks that must end
 	r.POST("/waiting", httpx.Callers("gateway", "workflows"), httpx.Method(s.Waiting))      // why tasks wait
 	r.POST("/report-attempts", httpx.Callers("placements"), httpx.Action(s.ReportAttempts)) // news of attempts
+	httpx.StuckRoutes(r, s.stuck)
 }

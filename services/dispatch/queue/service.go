@@ -51,6 +51,7 @@ type Service struct {
 	deps    Deps
 	metrics *metrics
 	loops   []interface{ Run(context.Context) error }
+	stuck   *work.Shelf
 	ready   atomic.Bool
 }
 
@@ -100,6 +101,10 @@ func (s *Service) makeLoops() error {
 	})
 	if err != nil {
 		return err
+	}
+	s.stuck = &work.Shelf{
+		Service: "queue", DB: s.deps.DB, Hints: s.deps.Hints, Clock: s.deps.Clock,
+		Topics: map[string]string{"attempts": topicAttempts, "reports": topicReports, "organizations": topicOrganizations},
 	}
 	s.loops = append(s.loops, attempts, reports, names)
 	return nil

@@ -21,6 +21,7 @@ func (s *Service) Routes(r gin.IRouter) {
 	r.POST("/read-output", httpx.Callers("gateway"), s.serveOutput)                       // bytes of a step as they are, core.OutputRange
 	r.POST("/close-attempts", httpx.Callers("placements"), httpx.Action(s.CloseAttempts)) // ended without the agent's word
 	r.POST("/stop-output", httpx.Callers("placements"), httpx.Action(s.StopOutput))       // a wish for agents
+	httpx.StuckRoutes(r, s.stuck)
 }
 
 // serveOutput answers with the bytes of a step, flushed as they come. An answer

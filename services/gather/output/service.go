@@ -19,6 +19,7 @@ import (
 	"github.com/muster-ci/muster/internal/httpx"
 	"github.com/muster-ci/muster/internal/objects"
 	"github.com/muster-ci/muster/internal/store"
+	"github.com/muster-ci/muster/internal/work"
 	"github.com/muster-ci/muster/internal/workload"
 )
 
@@ -51,6 +52,7 @@ type Service struct {
 	slots    chan struct{} // one for each large request in memory
 	stopped  chan struct{} // closed when Run ends
 	stop     func()
+	stuck    *work.Shelf
 	migrated atomic.Bool
 	loops    []func(context.Context) error
 }
@@ -81,6 +83,10 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	report, err := s.reportLoop()
 	if err != nil {
 		return nil, fmt.Errorf("making the reporter: %w", err)
+	}
+	s.stuck = &work.Shelf{
+		Service: "output", DB: deps.DB, Hints: deps.Hints, Clock: deps.Clock,
+		Topics: map[string]string{"attempts": sealTopic, "reports": reportsTopic},
 	}
 	s.loops = []func(context.Context) error{s.commits.run, seal, report}
 	return s, nil

@@ -24,6 +24,8 @@ type Platform struct {
 	CompileResult core.CompileResult
 	// Reason is what the queue says of tasks that wait.
 	Reason string
+	// Stuck are rows that services have set aside. Set it before the first call.
+	Stuck []core.StuckRow
 
 	playing sync.WaitGroup
 
