@@ -4,6 +4,7 @@ package config
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"text/template/parse"
 
@@ -21,6 +22,8 @@ var (
 	cacheKeyValues    = []string{"Branch", "BuildNum", "CheckoutKey", "Environment", "Revision"}
 	cacheKeyFunctions = map[string]any{"arch": true, "checksum": true, "epoch": true}
 )
+
+var unknownFunction = regexp.MustCompile(`^function "([^"]*)" not defined`)
 
 // templateFunctions are those that Go's templates bring along.
 var templateFunctions = map[string]any{
@@ -45,7 +48,12 @@ func (c *compiler) cacheKey(n *document.Node) string {
 	}
 	trees, err := parse.Parse("key", key, "{{", "}}", cacheKeyFunctions, templateFunctions)
 	if err != nil {
-		c.badCacheKey(n, strings.TrimPrefix(err.Error(), "template: key:1: "), "")
+		message := strings.TrimPrefix(err.Error(), "template: key:1: ")
+		way := ""
+		if m := unknownFunction.FindStringSubmatch(message); m != nil {
+			way = suggest(m[1], []string{"arch", "checksum", "epoch"})
+		}
+		c.badCacheKey(n, message, way)
 		return key
 	}
 	if tree := trees["key"]; tree != nil && tree.Root != nil {

@@ -55,7 +55,7 @@ func (c *compiler) readExecutor(n *document.Node, s *surroundings) {
 func (c *compiler) docker(n *document.Node) core.Executor {
 	e := core.Executor{Kind: core.ExecutorDocker}
 	if n.Kind != document.List {
-		c.wrongType(n, document.List)
+		c.fail(n, "expected type: Sequence, found: "+n.Kind.String(), "write a list: - image: name:tag; the first image runs the steps")
 		return e
 	}
 	if len(n.Items) == 0 {

@@ -88,6 +88,7 @@ func (c *compiler) checkModule() {
 		c.sampled(d, func(given map[string]*document.Node) { c.expand(d, given, nil, d.key) })
 	}
 	for _, d := range ordered(c.commands) {
+		c.warnShadow(d)
 		if !d.used {
 			c.warn(d.key, fmt.Sprintf("The command %s is not used by any job", d.title()), "")
 		}
@@ -97,6 +98,9 @@ func (c *compiler) checkModule() {
 		})
 	}
 	for _, d := range ordered(c.executors) {
+		if !d.used {
+			c.warn(d.key, fmt.Sprintf("The executor %s is not used by any job", d.title()), "")
+		}
 		c.sampled(d, func(given map[string]*document.Node) {
 			values, _ := c.arguments(d.parameters, given, nil, d.key)
 			c.surroundings(c.substituteBody(d.node, scope{parameters: values}))

@@ -30,7 +30,9 @@ var (
 // job reads a definition whose references are replaced.
 func (c *compiler) job(d *definition, n *document.Node) *core.JobPlan {
 	plan := &core.JobPlan{Type: c.jobType(n.Get("type"))}
-	c.checkTypeKeys(n, plan.Type)
+	if plan.Type != core.JobApproval {
+		c.checkTypeKeys(n, plan.Type)
+	}
 	switch plan.Type {
 	case core.JobBuild:
 		c.build(d, n, plan)
@@ -48,6 +50,7 @@ func (c *compiler) jobType(n *document.Node) core.JobType {
 		return core.JobBuild
 	case kind == string(core.JobApproval):
 		c.fail(n, "An approval job has no definition", "remove it here, and write type: approval where a workflow lists the job")
+		return core.JobApproval
 	case slices.Contains(jobTypes, kind):
 		return core.JobType(kind)
 	default:

@@ -83,12 +83,16 @@ func (p *problems) fail(n *document.Node, message, suggestion string) {
 		return
 	}
 	if e, key, ok := p.problem(n, message, suggestion); ok {
+		if len(p.calls) > 0 {
+			e.Message = strings.Join(append(slices.Clone(p.calls), message), "\n")
+		}
 		p.errors, p.keys = append(p.errors, e), append(p.keys, key)
 	}
 }
 
 // warn notes a warning, unless it is about a fetched orb: whoever uses that
-// cannot change it.
+// cannot change it. It is told without the calls that led to its place: it is
+// about what is written, and no less right for another caller.
 func (p *problems) warn(n *document.Node, message, suggestion string) {
 	if len(p.warnings) >= maxErrors || p.sourceOf(n) != p.main {
 		return
@@ -109,9 +113,6 @@ func (p *problems) problem(n *document.Node, message, suggestion string) (core.C
 		return e, key, false
 	}
 	p.seen[key] = true
-	if len(p.calls) > 0 {
-		e.Message = strings.Join(append(slices.Clone(p.calls), message), "\n")
-	}
 	if n != nil {
 		e.Path = clip(n.Path())
 		e.Excerpt = s.lines().Excerpt(e.Line, e.Column)

@@ -24,7 +24,7 @@ func (c *compiler) options(step string, n, place *document.Node, set keySet) boo
 		return len(set.required) == 0
 	}
 	if n.Kind != document.Map {
-		c.wrongType(n, document.Map)
+		c.fail(n, "expected type: Mapping, found: "+n.Kind.String(), fmt.Sprintf("the keys of %s stand indented below it; %s", step, permittedKeys(set.permitted)))
 		return false
 	}
 	for i, key := range n.Keys {
@@ -92,7 +92,7 @@ func (c *compiler) texts(n *document.Node) []string {
 		return []string{c.filled(n)}
 	}
 	if n.Kind != document.List {
-		c.wrongType(n, document.List)
+		c.fail(n, "expected type: Sequence, found: "+n.Kind.String(), "write a list of texts, or one text")
 		return nil
 	}
 	if len(n.Items) == 0 {

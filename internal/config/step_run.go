@@ -48,6 +48,10 @@ func (c *compiler) runStep(kind string, n, place *document.Node) (core.StepPlan,
 		return core.StepPlan{}, false
 	}
 	known := c.options(kind, n, place, runKeys)
+	if at := n.Get("command"); at != nil && at.Kind == document.List {
+		c.fail(at, "expected type: String, found: Sequence", "write one text; command: | begins a text of several lines")
+		return core.StepPlan{}, false
+	}
 	step := &core.RunStep{
 		Command:          c.text(n.Get("command")),
 		Shell:            c.shell(n.Get("shell")),

@@ -56,10 +56,13 @@ func (c *compiler) restoreCache(n, place *document.Node) (core.StepPlan, bool) {
 	if len(nodes) == 0 {
 		c.fail(keys, "the list is empty", "list at least one key")
 	}
+	before := len(c.errors) + c.more
 	for _, node := range nodes {
 		step.Keys = append(step.Keys, c.cacheKey(node))
 	}
-	c.caches.restored(nodes)
+	if len(c.errors)+c.more == before {
+		c.caches.restored(nodes)
+	}
 	return core.StepPlan{Kind: core.StepRestoreCache, Name: c.title(n, usualNames[core.StepRestoreCache]), RestoreCache: step, When: c.when(n)}, true
 }
 

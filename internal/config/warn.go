@@ -4,6 +4,7 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/muster-ci/muster/internal/config/document"
@@ -22,6 +23,9 @@ const maxCachePairs = 20_000
 // saved notes the key of a save_cache step, and tells of one that cannot change:
 // a cache is never replaced, so that the first one stays for good.
 func (u *cacheUse) saved(c *compiler, key *document.Node) {
+	if strings.TrimSpace(key.Text) == "" {
+		return
+	}
 	if u.saves == nil {
 		u.saves = map[string]bool{}
 	}
@@ -75,5 +79,12 @@ func (c *compiler) warnNumber(n *document.Node) {
 	trailing := n.Kind == document.Float && strings.Contains(n.Text, ".") && strings.HasSuffix(n.Text, "0") && !strings.HasSuffix(n.Text, ".0")
 	if (n.Kind == document.Int || n.Kind == document.Float) && !n.Derived && (leading || trailing) {
 		c.warn(n, fmt.Sprintf("YAML takes %s for a number, and CircleCI may write it in another way", clip(n.Text)), "put quotes around it: \""+clip(n.Text)+"\"")
+	}
+}
+
+// warnShadow tells of a command that takes the name of a built-in step.
+func (c *compiler) warnShadow(d *definition) {
+	if builtinSteps[d.name] != nil || slices.Contains([]string{"steps", "unless", "when", "with_tool_cache"}, d.name) {
+		c.warn(d.key, fmt.Sprintf("Command '%s' shadows built-in CircleCI command '%s'", d.name, d.name), "rename it, unless the steps of that name shall all call it")
 	}
 }
