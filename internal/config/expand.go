@@ -52,7 +52,7 @@ func (c *compiler) expand(d *definition, given map[string]*document.Node, names 
 	} else {
 		c.within(fmt.Sprintf("Error calling job: '%s'", d.title()), read)
 	}
-	if len(d.parameters) == 0 && len(names) == 0 {
+	if len(d.parameters) == 0 && len(names) == 0 && c.unsure == 0 {
 		d.job = plan
 	}
 	if len(c.errors)+c.more > before {
@@ -114,9 +114,11 @@ func (c *compiler) sampled(d *definition, read func(given map[string]*document.N
 		return
 	}
 	given := samples(d.parameters)
-	c.sampling = len(given) > 0
-	read(given)
-	c.sampling = false
+	if len(given) == 0 {
+		read(given)
+		return
+	}
+	c.unsurely(func() { read(given) })
 }
 
 // ordered returns definitions by name, so that results do not depend on the

@@ -102,6 +102,9 @@ func (c *compiler) invocation(e entry, asked string, m combination) *invocation 
 	if i.plan == nil {
 		c.invoke(i, keys, m)
 	}
+	if i.plan == nil { // broken; in a workflow that is switched off that may be no mistake
+		i.plan = &core.JobPlan{Type: core.JobBuild}
+	}
 	return i
 }
 

@@ -23,10 +23,13 @@ type problems struct {
 	warnings []core.ConfigError
 	seen     map[seenProblem]bool
 	keys     []seenProblem // of errors
-	sampling bool          // arguments are made up: what comes of them is no mistake
 	more     int
 	calls    []string // "Error calling job: 'x'", outermost first
 	compared int      // names that near looked at
+	// unsure counts the parts around the current one that do not run, or whose
+	// arguments are made up. What is written there is checked; a value that came
+	// from elsewhere may be one that the part would never get.
+	unsure int
 }
 
 type seenProblem struct {
@@ -75,11 +78,11 @@ func (p *problems) sourceOf(n *document.Node) *source {
 
 // fail notes an error at a node; nil means that no place is known.
 func (p *problems) fail(n *document.Node, message, suggestion string) {
-	if len(p.errors) >= maxErrors {
-		p.more++
+	if p.unsure > 0 && n != nil && n.Derived && n.IsScalar() {
 		return
 	}
-	if p.sampling && n != nil && n.Derived && n.IsScalar() {
+	if len(p.errors) >= maxErrors {
+		p.more++
 		return
 	}
 	if e, key, ok := p.problem(n, message, suggestion); ok {
@@ -156,6 +159,13 @@ func (p *problems) sorted(list []core.ConfigError) []core.ConfigError {
 		list = append(list, core.ConfigError{File: p.main.file, Message: fmt.Sprintf("and %d more errors", p.more)})
 	}
 	return list
+}
+
+// unsurely runs f in a part that does not run, or whose arguments are made up.
+func (p *problems) unsurely(f func()) {
+	p.unsure++
+	f()
+	p.unsure--
 }
 
 // within runs f with a line in front of every error that it finds.

@@ -142,11 +142,19 @@ func (c *compiler) conditional(kind string, n, place *document.Node, depth int) 
 		return nil
 	}
 	holds := c.condition(n.Get("condition"), 0)
-	steps := c.steps(n.Get("steps"), depth)
 	if holds == (kind == "when") {
-		return steps
+		return c.conditionalSteps(n.Get("steps"), depth)
 	}
+	c.unsurely(func() { c.conditionalSteps(n.Get("steps"), depth) })
 	return nil
+}
+
+// conditionalSteps takes one step for a list of one, as CircleCI does.
+func (c *compiler) conditionalSteps(n *document.Node, depth int) []core.StepPlan {
+	if n != nil && n.Kind != document.List && n.Kind != document.Null {
+		return c.step(nil, n, depth)
+	}
+	return c.steps(n, depth)
 }
 
 // spliced expands a `steps` step: a list that came in as a parameter.

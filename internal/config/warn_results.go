@@ -21,6 +21,9 @@ var reportFlags = []string{
 func (c *compiler) warnResults(workflows []*workflow) {
 	told := map[string]bool{}
 	for _, w := range workflows {
+		if w.off {
+			continue
+		}
 		for _, i := range w.jobs {
 			if !told[i.called] {
 				told[i.called] = c.warnJobResults(i)

@@ -110,7 +110,10 @@ func (c *compiler) readWorkflow(w *workflow, n *document.Node) {
 	if !c.fields(n, workflowKeys) {
 		return
 	}
-	w.off = !c.workflowRuns(n)
+	if w.off = !c.workflowRuns(n); w.off {
+		c.unsure++
+		defer func() { c.unsure-- }()
+	}
 	w.maxAutoReruns = c.integer(c.substitute(n.Get("max_auto_reruns"), scope{}), 1, maxReruns)
 	w.schedules = c.schedules(n.Get("triggers"))
 	for _, item := range c.jobItems(n.Get("jobs"), "workflow") {
