@@ -30,11 +30,12 @@ type ResolveOrbRequest struct {
 }
 
 // Namespace is the first part of orb names; it belongs to one organization, and
-// an organization has at most one.
+// an organization has at most one. One that was imported may belong to none: it
+// is the installation's own and has public orbs only.
 type Namespace struct {
 	ID             string         `json:"id"`
 	Name           string         `json:"name"`
-	OrganizationID OrganizationID `json:"organization_id"`
+	OrganizationID OrganizationID `json:"organization_id,omitempty"`
 	CreatedAt      time.Time      `json:"created_at"`
 }
 

@@ -68,6 +68,7 @@ func makeConfigs(m *seams) (*running, error) {
 	}
 	s, err := configs.New(cfg, configs.Deps{
 		Logger: m.logger.Named("configs"), Clock: time.Now, DB: db, Metrics: m.metrics, Bundles: bucket.Get,
+		Orbs: m.peersOf("configs").Orbs(),
 	})
 	if err != nil {
 		return nil, err

@@ -20,9 +20,6 @@ func (s *Service) CreateNamespace(ctx context.Context, n core.Namespace) (core.N
 	if err := checkName("a namespace", n.Name); err != nil {
 		return core.Namespace{}, err
 	}
-	if n.OrganizationID == "" {
-		return core.Namespace{}, core.Errorf(core.CodeInvalid, "A namespace belongs to an organization; name one.")
-	}
 	if n.ID == "" {
 		n.ID = s.deps.NewID()
 	}
@@ -47,11 +44,12 @@ func (s *Service) CreateNamespace(ctx context.Context, n core.Namespace) (core.N
 // takenNamespace says what stands in the way of a new namespace.
 func (s *Service) takenNamespace(ctx context.Context, n core.Namespace) (core.Namespace, error) {
 	var owned namespaceRow
-	err := s.deps.DB.NewSelect().Model(&owned).Where("organization_id = ?", n.OrganizationID).Scan(ctx)
+	err := s.deps.DB.NewSelect().Model(&owned).Where("id = ? OR organization_id = ?", n.ID, n.OrganizationID).
+		OrderExpr("CASE WHEN id = ? THEN 0 ELSE 1 END", n.ID).Limit(1).Scan(ctx)
 	switch {
-	case err == nil && owned.ID == n.ID && owned.Name == n.Name:
+	case err == nil && owned.ID == n.ID && owned.Name == n.Name && owned.OrganizationID == n.OrganizationID:
 		return owned.namespace(), nil
-	case err == nil && owned.Name != n.Name:
+	case err == nil && owned.OrganizationID == n.OrganizationID && owned.Name != n.Name && n.OrganizationID != "":
 		return core.Namespace{}, core.Errorf(core.CodeConflict, "The organization has the namespace %q already, and an organization has at most one.", owned.Name)
 	case err != nil && !errors.Is(err, sql.ErrNoRows):
 		return core.Namespace{}, fmt.Errorf("reading a namespace: %w", err)

@@ -24,6 +24,9 @@ func (s *Service) CreateOrb(ctx context.Context, orb core.Orb) (core.Orb, error)
 	if err != nil {
 		return core.Orb{}, err
 	}
+	if orb.Private && namespace.OrganizationID == "" {
+		return core.Orb{}, core.Errorf(core.CodeInvalid, "The namespace %q belongs to no organization, so a private orb in it would be there for nobody.", namespace.Name)
+	}
 	if orb.ID == "" {
 		orb.ID = s.deps.NewID()
 	}

@@ -84,11 +84,15 @@ func TestPublishingIsChecked(t *testing.T) {
 		{core.PublishOrbRequest{Orb: "acme/hi", Source: good}, core.CodeInvalid, "Name either"},
 		{core.PublishOrbRequest{Orb: "acme/hi", Version: "1.0.0", Increment: "patch", Source: good}, core.CodeInvalid, "Name either"},
 		{core.PublishOrbRequest{Orb: "acme/hi", Version: "1.0.0", Source: "version: 2.1\nsetup: true\n"}, core.CodeInvalid, `orb.yml:2:1: extraneous key [setup]`},
+		{core.PublishOrbRequest{Orb: "acme/hi", Version: "1.0.0", Source: "version: 2.1\ncommands: {a: {steps: [no-such-step]}}\n"}, core.CodeInvalid, "no-such-step"},
+		{core.PublishOrbRequest{Orb: "acme/hi", Version: "1.0.0", Source: "version: 2.1\norbs: {x: acme/later@1}\n"}, core.CodeInvalid, "Cannot find acme/later@1 in the orb registry"},
 		{core.PublishOrbRequest{Orb: "acme/hi", Version: "1.0.0", Source: strings.Repeat("#", 1001)}, core.CodeInvalid, "1001 bytes; the most is 1000"},
 	} {
 		_, err := s.PublishOrb(ctx, test.request)
 		refused(t, err, test.code, test.part)
 	}
+	uses := core.PublishOrbRequest{Orb: "acme/hi", Version: "9.0.0", Source: "version: 2.1\norbs: {x: acme/later@1}\n", Import: true}
+	must(s.PublishOrb(ctx, uses)) // in any order
 	publish(t, s, "acme/hi", "dev:a", good)
 	publish(t, s, "acme/hi", "dev:b", good)
 	publish(t, s, "acme/hi", "dev:b", greeter("y"))

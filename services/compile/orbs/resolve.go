@@ -56,7 +56,7 @@ func (s *Service) lockedVersion(ctx context.Context, name fullName, w wanted, re
 		OrganizationID core.OrganizationID
 		Version        sql.NullString
 	}
-	err := s.named(name).ColumnExpr("o.private, n.organization_id, v.version").
+	err := s.named(name).ColumnExpr("o.private, COALESCE(n.organization_id, '') AS organization_id, v.version").
 		Join("JOIN orbs_published AS p ON p.orb_id = o.id AND p.digest = ?", request.Digest).
 		Join("LEFT JOIN orbs_versions AS v ON v.orb_id = o.id AND v.digest = p.digest AND (v.version = ? OR v.major IS NOT NULL)", w.String()).
 		OrderExpr("CASE WHEN v.version = ? THEN 0 ELSE 1 END, CASE WHEN v.major IS NULL THEN 1 ELSE 0 END, v.major DESC, v.minor DESC, v.patch DESC", w.String()).
@@ -95,7 +95,7 @@ type foundVersion struct {
 func (s *Service) version(ctx context.Context, name fullName, w wanted, asker core.OrganizationID) (versionRow, string, error) {
 	var found foundVersion
 	query := s.named(name).
-		ColumnExpr("o.private, n.organization_id, n.name AS namespace, o.name AS orb").
+		ColumnExpr("o.private, COALESCE(n.organization_id, '') AS organization_id, n.name AS namespace, o.name AS orb").
 		ColumnExpr("v.id, v.orb_id, v.version, v.digest, v.created_at, v.expires_at").
 		Join("JOIN orbs_versions AS v ON v.orb_id = o.id")
 	err := matching(query, w).Limit(1).Scan(ctx, &found)

@@ -14,7 +14,7 @@ type namespaceRow struct {
 
 	ID             string              `bun:"id,pk"`
 	Name           string              `bun:"name"`
-	OrganizationID core.OrganizationID `bun:"organization_id"`
+	OrganizationID core.OrganizationID `bun:"organization_id,nullzero"` // NULL for the installation's own
 	CreatedAt      store.Time          `bun:"created_at"`
 }
 

@@ -123,6 +123,20 @@ func TestNamespaces(t *testing.T) {
 			refused(t, err, core.CodeInvalid, "is not a name")
 		}
 
+		for _, name := range []string{"imported", "too"} {
+			own := must(s.CreateNamespace(ctx, core.Namespace{ID: name, Name: name}))
+			if again := must(s.CreateNamespace(ctx, core.Namespace{ID: name, Name: name})); again != own || own.OrganizationID != "" {
+				t.Errorf("of no organization: got %+v and %+v", own, again)
+			}
+		}
+		_, err = s.CreateNamespace(ctx, core.Namespace{Name: "too"})
+		refused(t, err, core.CodeConflict, "is taken")
+		_, err = s.CreateOrb(ctx, core.Orb{Namespace: "too", Name: "hi", Private: true})
+		refused(t, err, core.CodeInvalid, "belongs to no organization")
+		must(s.CreateOrb(ctx, core.Orb{Namespace: "too", Name: "hi"}))
+		publish(t, s, "too/hi", "1.0.0", greeter("one"))
+		must(s.ResolveOrb(ctx, core.ResolveOrbRequest{Ref: "too/hi@1", OrganizationID: other}))
+
 		must(s.CreateOrb(ctx, core.Orb{Namespace: "acme", Name: "hi"}))
 		publish(t, s, "acme/hi", "1.0.0", greeter("one"))
 		must(s.RenameNamespace(ctx, core.NamespaceRename{From: "acme", To: "apex"}))
@@ -155,7 +169,7 @@ func TestNamespaces(t *testing.T) {
 		_, err = s.Orb(ctx, core.OrbKey{Orb: "apex/hi"})
 		refused(t, err, core.CodeNotFound, "no orb")
 		must(s.CreateNamespace(ctx, core.Namespace{Name: "apex", OrganizationID: acme}))
-		if list := must(s.ListOrbs(ctx, core.OrbFilter{})); len(list.Items) != 0 {
+		if list := must(s.ListOrbs(ctx, core.OrbFilter{})); len(list.Items) != 1 {
 			t.Errorf("orbs of a deleted namespace: %+v", list.Items)
 		}
 	})

@@ -1,7 +1,7 @@
 CREATE TABLE orbs_namespaces (
   id              TEXT PRIMARY KEY,
   name            TEXT NOT NULL UNIQUE,
-  organization_id TEXT NOT NULL UNIQUE,
+  organization_id TEXT UNIQUE,
   created_at      BIGINT NOT NULL
 );
 

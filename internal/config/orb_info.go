@@ -73,10 +73,9 @@ func (r *orbReader) checkKeys(root *document.Node) {
 func (r *orbReader) checkVersion(root *document.Node) {
 	version := root.Get("version")
 	switch {
-	case version == nil:
-		r.fail(root, "required key [version] not found", "add `version: 2.1`")
+	case version == nil: // the compiler takes it for 2.1, too
 	case !version.IsScalar() || version.Text != "2.1":
-		r.fail(version, "An orb must have version 2.1", "write `version: 2.1`")
+		r.fail(version, "Unsupported or missing workflows config version", "an orb has version: 2.1")
 	}
 }
 

@@ -16,8 +16,7 @@ func TestShapeOfOrbs(t *testing.T) {
 	for source, want := range map[string]string{
 		"":                                    "expected type: Mapping",
 		"- a\n":                               "expected type: Mapping",
-		"version: 2\n":                        "orb.yml:1:10: An orb must have version 2.1",
-		"commands: {}\n":                      "required key [version] not found",
+		"version: 2\n":                        "orb.yml:1:10: Unsupported or missing workflows config version",
 		"version: 2.1\nworkflows: {}\n":       "orb.yml:2:1: extraneous key [workflows] is not permitted",
 		"version: 2.1\njobs: [a]\n":           "orb.yml:2:7: expected type: Mapping, found: Sequence",
 		"version: 2.1\ndescription: {a: b}\n": "expected type: String, found: Mapping",
