@@ -51,7 +51,13 @@ func (r *Recorder) Event(e wire.Event) error {
 	if err != nil {
 		return fmt.Errorf("encoding an event: %w", err)
 	}
-	return r.spool.Append(r.ctx, wire.EventStream, append(line, '\n'))
+	if err := r.spool.Append(r.ctx, wire.EventStream, append(line, '\n')); err != nil {
+		return err
+	}
+	if e.Type == wire.StepStarted {
+		r.spool.Hurry()
+	}
+	return nil
 }
 
 // text masks before it clips, so that no clipped secret slips through.

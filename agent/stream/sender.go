@@ -19,7 +19,9 @@ import (
 // Sender settings that are part of what users see, rather than of a site.
 const (
 	// pace is the least time between two small requests: the first byte after
-	// a pause goes at once, what follows it within this time goes together.
+	// a pause goes at once, what follows it within this time goes together. The
+	// beginning of a step and its first bytes do not wait for it: they are what
+	// a person looks out for, and there are no more of them than steps.
 	pace = 50 * time.Millisecond
 	// large is how much is sent without regard to pace.
 	large = 256 << 10
@@ -50,14 +52,16 @@ type SenderDeps struct {
 
 // Sender empties a spool over HTTP, one request at a time.
 //
-//	wait for bytes, the pace, or the heartbeat ─► send ─► 2xx: acknowledge ─┐
-//	      ▲                                         │                       │
-//	      ├─────────────────────────────────────────┼───────────────────────┘
-//	      ├─ 409: take over the lengths ◄───────────┤
-//	      └─ back off ◄── anything else ────────────┴─► 401, 403, 410: give up
+//	wait for bytes and the pace, ─► send ─► 2xx: acknowledge ─┐
+//	a beginning, the heartbeat        │                       │
+//	      ▲                           │                       │
+//	      ├───────────────────────────┼───────────────────────┘
+//	      ├─ 409: take over the lengths
+//	      └─ back off ◄── anything else ──► 401, 403, 410: give up
 type Sender struct {
 	cfg      SenderConfig
 	deps     SenderDeps
+	pace     time.Duration
 	encoder  *zstd.Encoder
 	ledger   *ledger
 	records  []byte // reused
@@ -80,7 +84,7 @@ func NewSender(cfg SenderConfig, deps SenderDeps) (*Sender, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making the compressor: %w", err)
 	}
-	return &Sender{cfg: cfg, deps: deps, encoder: encoder, ledger: newLedger()}, nil
+	return &Sender{cfg: cfg, deps: deps, pace: pace, encoder: encoder, ledger: newLedger()}, nil
 }
 
 // Run sends until the spool is finished and all of it acknowledged, and then
@@ -88,18 +92,18 @@ func NewSender(cfg SenderConfig, deps SenderDeps) (*Sender, error) {
 // the cause of ctx's end.
 func (s *Sender) Run(ctx context.Context) error {
 	for {
-		pending, finished := s.deps.Spool.pending()
+		pending, urgent, finished := s.deps.Spool.pending()
 		quiet := time.Since(s.sent)
 		var err error
 		switch {
 		case pending == 0 && finished:
 			return nil
-		case pending > 0 && (finished || pending >= large || quiet >= pace):
+		case pending > 0 && (finished || urgent || pending >= large || quiet >= s.pace):
 			err = s.send(ctx)
 		case quiet >= s.cfg.Heartbeat:
 			err = s.heartbeat(ctx)
 		case pending > 0:
-			s.rest(ctx, pace-quiet)
+			s.rest(ctx, s.pace-quiet)
 		default:
 			s.rest(ctx, s.cfg.Heartbeat-quiet)
 		}

@@ -40,6 +40,8 @@ type Spool struct {
 	segments []*segment // oldest first; the last one is written to
 	end      int64      // position after the last record
 	acked    int64      // position up to which all is acknowledged
+	urgent   int64      // position before which there is something to send at once
+	newest   int        // the highest number of a stream so far
 	finished bool
 	warned   bool // that the disk is full
 	scratch  []byte
@@ -121,6 +123,9 @@ func (s *Spool) tryAppend(stream int, data []byte) (<-chan struct{}, error) {
 		return s.freed, err
 	}
 	s.end += size
+	if stream > s.newest {
+		s.newest, s.urgent = stream, s.end
+	}
 	s.warned = false
 	s.wake()
 	return nil, nil
@@ -150,12 +155,21 @@ func (s *Spool) wake() {
 	}
 }
 
-// pending returns how many bytes wait for an acknowledgement, and whether more
-// may come.
-func (s *Spool) pending() (bytes int64, finished bool) {
+// Hurry says that what was appended so far is waited for. The first bytes of a
+// stream always are.
+func (s *Spool) Hurry() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.end - s.acked, s.finished
+	s.urgent = s.end
+	s.wake()
+}
+
+// pending returns how many bytes wait for an acknowledgement, whether some of
+// them are urgent, and whether more may come.
+func (s *Spool) pending() (bytes int64, urgent, finished bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.end - s.acked, s.urgent > s.acked, s.finished
 }
 
 // read fills buf with whole records from the first that is not acknowledged,
