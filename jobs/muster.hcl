@@ -47,4 +47,5 @@ cluster {
   output_url = [env("MUSTER_OUTPUT_URL")]
   base_url   = env("MUSTER_BASE_URL")
   archive    = "/muster-agent.tar.gz"
+  agent_dir  = env("MUSTER_AGENT_DIR")
 }

@@ -57,6 +57,12 @@ variable "base_url" {
   default     = "http://127.0.0.1"
 }
 
+variable "agent_dir" {
+  description = "Where clients that carry the agent have it; see docs/operate.md. Others download it."
+  type        = string
+  default     = "/opt/muster/bin"
+}
+
 variable "tasks" {
   description = "Folder with the templates of build jobs, from where nomad runs."
   type        = string
@@ -163,6 +169,7 @@ job "placements" {
         MUSTER_LISTEN_INTERNAL = "0.0.0.0:${NOMAD_PORT_http}"
         MUSTER_OUTPUT_URL      = var.output_url
         MUSTER_BASE_URL        = var.base_url
+        MUSTER_AGENT_DIR       = var.agent_dir
         MUSTER_CONSUL_ADDRESS  = var.consul_address
         MUSTER_NOMAD_ADDRESS   = var.nomad_address
         MUSTER_NOMAD_JWKS      = "${var.nomad_address}/.well-known/jwks.json"

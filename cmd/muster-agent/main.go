@@ -18,12 +18,13 @@ import (
 	"github.com/muster-ci/muster/agent/process"
 	"github.com/muster-ci/muster/agent/supervise"
 	"github.com/muster-ci/muster/core"
+	"github.com/muster-ci/muster/internal/agentfile"
 )
 
 // version is set when a release is built: -ldflags "-X main.version=1.2.3".
 var version = "dev"
 
-const help = `Usage: muster-agent [--help | --version]
+const help = `Usage: muster-agent [--help | --version | install FOLDER]
 
 Runs one task: claims it with the workload identity, runs its steps, and
 streams their output. It is started by the platform, with these variables:
@@ -39,6 +40,10 @@ streams their output. It is started by the platform, with these variables:
   MUSTER_LOG_LEVEL      of the agent's own log on standard error: trace, debug,
                         info, warn or error (default: info)
 
+install copies this program into a folder of a Nomad client that is to carry
+it, under a name that tells its version, and prints the version, which the
+client announces in its metadata as muster_agents.
+
 SIGTERM cancels the build. Exit status: 0 when the end of the task has been
 acknowledged, whatever became of the build; 2 started wrongly; 3 the claim was
 not answered; 4 refused; 5 the output could not be delivered.
@@ -53,6 +58,8 @@ func main() {
 
 func flags(args []string) int {
 	switch args[0] {
+	case "install":
+		return install(args[1:])
 	case "--help", "-h", "help":
 		fmt.Print(help)
 		return 0
@@ -63,6 +70,23 @@ func flags(args []string) int {
 		fmt.Fprintf(os.Stderr, "muster-agent: unknown argument %q\n\n%s", args[0], help)
 		return supervise.ExitUsage
 	}
+}
+
+func install(args []string) int {
+	if len(args) != 1 {
+		fmt.Fprintln(os.Stderr, "muster-agent: install needs the folder, for example /opt/muster/bin")
+		return supervise.ExitUsage
+	}
+	self, err := os.Executable()
+	if err == nil {
+		var version string
+		if version, err = agentfile.Install(self, args[0]); err == nil {
+			fmt.Println(version)
+			return 0
+		}
+	}
+	fmt.Fprintln(os.Stderr, "muster-agent:", err)
+	return 1
 }
 
 func run() int {

@@ -3,9 +3,7 @@
 package main
 
 import (
-	"crypto/sha256"
 	"fmt"
-	"io"
 	"net"
 	"net/url"
 	"os"
@@ -15,7 +13,6 @@ import (
 
 	"github.com/muster-ci/muster/core"
 	"github.com/muster-ci/muster/hcl/jobspec"
-	"github.com/muster-ci/muster/hcl/settings"
 	"github.com/muster-ci/muster/internal/store"
 	"github.com/muster-ci/muster/services/dispatch/placements"
 	"github.com/muster-ci/muster/services/dispatch/placements/cluster"
@@ -115,24 +112,6 @@ func (m *seams) openNomad() (cluster.Cluster, error) {
 		return nil, err
 	}
 	return nomad.NewAt(s.Address, token, config, nomad.Deps{Logger: m.logger.Named("nomad")})
-}
-
-// nomadAgent is the agent on clients: the one that they carry, or the archive
-// that output hands out, with the sum of our own copy of it.
-func nomadAgent(s settings.Cluster) (jobspec.Agent, error) {
-	if s.Agent != "" {
-		return jobspec.Agent{Path: s.Agent}, nil
-	}
-	file, err := os.Open(s.Archive)
-	if err != nil {
-		return jobspec.Agent{}, fmt.Errorf("opening the agent's archive (cluster.archive; or set cluster.agent to its path on clients): %w", err)
-	}
-	defer file.Close()
-	sum := sha256.New()
-	if _, err := io.Copy(sum, file); err != nil {
-		return jobspec.Agent{}, fmt.Errorf("reading the agent's archive: %w", err)
-	}
-	return jobspec.Agent{Source: s.OutputURL[0] + archivePath, Checksum: fmt.Sprintf("sha256:%x", sum.Sum(nil))}, nil
 }
 
 // loadTemplate parses a template of build jobs.

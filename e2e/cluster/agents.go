@@ -87,6 +87,10 @@ client {
   cpu_total_compute = 24000
   options = { "fingerprint.denylist" = "env_aws,env_gce,env_azure,env_digitalocean" }
   host_volume "muster-objects" { path = %[3]q }
+  host_volume "muster-agent" {
+    path      = %[5]q
+    read_only = true
+  }
 }
 consul { address = "127.0.0.1:8500" }
 vault {
@@ -196,11 +200,13 @@ func (c *Cluster) nomadServer() error {
 // StartClient starts Nomad's client agent when it does not run.
 func (c *Cluster) StartClient() error {
 	objects := filepath.Join(c.Dir, "objects")
-	if err := os.MkdirAll(objects, 0o755); err != nil {
-		return fmt.Errorf("making the bucket's folder: %w", err)
+	for _, dir := range []string{objects, c.agentDir()} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return fmt.Errorf("making a folder for a host volume: %w", err)
+		}
 	}
 	config, err := c.write("nomad-client.hcl", fmt.Sprintf(nomadClient,
-		filepath.Join(c.Dir, "nomad-client"), c.cniPath(), objects, c.dockerHost))
+		filepath.Join(c.Dir, "nomad-client"), c.cniPath(), objects, c.dockerHost, c.agentDir()))
 	if err != nil {
 		return err
 	}

@@ -27,7 +27,7 @@ func (c *Cluster) variables(name string) []string {
 	case "configs", "output":
 		return []string{"-var=objects_volume=muster-objects"}
 	case "placements":
-		return []string{"-var=output_url=http://" + c.address + ":8585", "-var=base_url=" + PublicAddress}
+		return []string{"-var=output_url=http://" + c.address + ":8585", "-var=base_url=" + PublicAddress, "-var=agent_dir=" + c.agentDir()}
 	default:
 		return nil
 	}

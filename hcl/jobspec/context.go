@@ -3,6 +3,7 @@
 package jobspec
 
 import (
+	"path"
 	"strconv"
 	"strings"
 
@@ -34,6 +35,8 @@ func evalContext(in Input) *hcl.EvalContext {
 				"source":   cty.StringVal(in.Agent.Source),
 				"checksum": cty.StringVal(in.Agent.Checksum),
 				"path":     cty.StringVal(in.Agent.Path),
+				"file":     cty.StringVal(path.Base(in.Agent.Path)),
+				"version":  cty.StringVal(in.Agent.Version),
 			}),
 			"output_url": cty.StringVal(strings.Join(in.OutputURLs, ",")),
 			"base_url":   cty.StringVal(in.BaseURL),

@@ -14,7 +14,9 @@
 //	muster.images        the containers of a docker job, the primary one first:
 //	                     index, image, name, entrypoint, command, user, env
 //	muster.hosts         "name:127.0.0.1" for each container with a name
-//	muster.agent         source and checksum of an archive, or path on the client
+//	muster.agent         source and checksum of an archive; or without a source
+//	                     path and file (its last part) on the client, and the
+//	                     version that the client has to announce, if any
 //	muster.output_url    addresses of output on port 8585
 //	muster.base_url      address of the user interface
 //

@@ -26,7 +26,7 @@ func TestTemplates(t *testing.T) {
 		tmpl := load(t, executor)
 		for name, agent := range map[string]Agent{
 			"artifact": sample(executor).Agent,
-			"host":     {Path: "/usr/local/bin/muster-agent"},
+			"host":     {Path: "/opt/muster/bin/muster-agent-0123456789ab", Version: "0123456789ab"},
 		} {
 			t.Run(fmt.Sprintf("%s_%s", executor, name), func(t *testing.T) {
 				t.Parallel()

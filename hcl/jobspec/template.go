@@ -45,10 +45,17 @@ type Input struct {
 // Agent says how the agent's binary comes to the allocation: as an archive that
 // Nomad downloads and checks, or on a path where clients carry it.
 type Agent struct {
-	Source   string `hcl:"source,optional"`   // URL of a .tar.gz with muster-agent in it
-	Checksum string `hcl:"checksum,optional"` // "sha256:..." of the archive
-	Path     string `hcl:"path,optional"`     // on clients; used when Source is empty
+	Source   string // URL of a .tar.gz with muster-agent in it
+	Checksum string // "sha256:..." of the archive
+	Path     string // on clients; used when Source is empty
+	// Version is what a client must announce in its metadata to be given a job
+	// that uses Path. Empty: any client will do.
+	Version string
 }
+
+// AgentMeta is the key of the client's metadata under which it announces the
+// versions of the agent that it carries, separated by commas.
+const AgentMeta = "muster_agents"
 
 // Parse reads a template and checks its syntax. Errors name file and line.
 func Parse(filename string, src []byte) (*Template, error) {

@@ -4,6 +4,7 @@ package settings
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -89,7 +90,8 @@ type Cluster struct {
 	Templates string   `hcl:"templates,optional"`  // nomad: the folder of docker.nomad.hcl and machine.nomad.hcl
 	Classes   string   `hcl:"classes,optional"`    // file of resource classes; default the built-in ones
 	OutputURL []string `hcl:"output_url,optional"` // addresses of output as builds reach them
-	Agent     string   `hcl:"agent,optional"`      // local: path of muster-agent; nomad: its path on clients, empty for the archive
+	Agent     string   `hcl:"agent,optional"`      // local: path of muster-agent
+	AgentDir  string   `hcl:"agent_dir,optional"`  // nomad: the folder where clients may carry agents; empty: they never do
 	BaseURL   string   `hcl:"base_url,optional"`   // address of the API and web, for links that builds see
 	Archive   string   `hcl:"archive,optional"`    // nomad: path of muster-agent.tar.gz, which output hands to clients
 	Dir       string   `hcl:"dir,optional"`        // local: the folder of running attempts
@@ -243,10 +245,14 @@ func (s *Settings) validate() error {
 		{"workload.token_file", s.Workload.TokenFile, s.Workload.Driver == "nomad"},
 		{"cluster.address", s.Cluster.Address, s.Cluster.Driver == "nomad"},
 		{"cluster.templates", s.Cluster.Templates, s.Cluster.Driver == "nomad"},
+		{"cluster.archive", s.Cluster.Archive, s.Cluster.Driver == "nomad"},
 	} {
 		if need.needed && need.value == "" {
 			return fmt.Errorf("%s is missing: the driver of its block needs it", need.name)
 		}
+	}
+	if s.Cluster.Driver == "nomad" && s.Cluster.Agent != "" {
+		return errors.New("cluster.agent is for the driver local; on nomad name the folder where clients carry agents as cluster.agent_dir")
 	}
 	return nil
 }

@@ -83,9 +83,21 @@ func TestMistakesAreNamed(t *testing.T) {
 		"unknown block":     {"kew {}", "kew"},
 		"unknown driver":    {`store { driver = "mysql" }`, "permitted are: postgres, sqlite"},
 		"missing attribute": {`store { driver = "postgres" }`, "store.dsn is missing"},
-		"missing file":      {`store { dsn = file("gone") }`, "gone"},
-		"second block":      {"log {}\nlog {}", "second block"},
-		"syntax":            {"log {", "muster.hcl"},
+		"no archive": {`cluster {
+  driver    = "nomad"
+  address   = "http://nomad"
+  templates = "tasks"
+}`, "cluster.archive is missing"},
+		"agent on nomad": {`cluster {
+  driver    = "nomad"
+  address   = "http://nomad"
+  templates = "tasks"
+  archive   = "agent.tar.gz"
+  agent     = "/opt/muster-agent"
+}`, "cluster.agent_dir"},
+		"missing file": {`store { dsn = file("gone") }`, "gone"},
+		"second block": {"log {}\nlog {}", "second block"},
+		"syntax":       {"log {", "muster.hcl"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -20,8 +20,19 @@ job "build" {
       size = muster.class.disk
     }
 
+    # Only a client that says that it carries this very agent, where Muster
+    # counts on that.
+    dynamic "constraint" {
+      for_each = muster.agent.version == "" ? [] : [muster.agent.version]
+      content {
+        attribute = "${meta.muster_agents}"
+        operator  = "set_contains"
+        value     = constraint.value
+      }
+    }
+
     # Only where clients carry the agent: a host volume of this name, which
-    # client configuration points at the folder with muster-agent in it.
+    # client configuration points at the folder with the agents in it.
     dynamic "volume" {
       for_each = muster.agent.source == "" ? ["muster-agent"] : []
       labels   = ["muster-agent"]
@@ -67,7 +78,7 @@ job "build" {
 
       config {
         image       = muster.images[0].image
-        entrypoint  = [muster.agent.source == "" ? "/opt/muster/muster-agent" : "/local/muster/muster-agent"]
+        entrypoint  = [muster.agent.source == "" ? "/opt/muster/${muster.agent.file}" : "/local/muster/muster-agent"]
         extra_hosts = muster.hosts
         pids_limit  = 8192
         cap_drop    = ["net_raw"]

@@ -17,6 +17,17 @@ job "build" {
       size = muster.class.disk
     }
 
+    # Only a client that says that it carries this very agent, where Muster
+    # counts on that.
+    dynamic "constraint" {
+      for_each = muster.agent.version == "" ? [] : [muster.agent.version]
+      content {
+        attribute = "${meta.muster_agents}"
+        operator  = "set_contains"
+        value     = constraint.value
+      }
+    }
+
     task "agent" {
       driver       = "raw_exec"
       kill_timeout = "30s"

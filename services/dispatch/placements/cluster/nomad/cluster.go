@@ -24,6 +24,8 @@ type Cluster struct {
 	cfg    Config
 	deps   Deps
 	client *api.Client
+	// carriers is used when the agent may come either way.
+	carriers *carriers
 }
 
 var _ cluster.Cluster = (*Cluster)(nil)
@@ -39,7 +41,8 @@ func New(cfg Config, deps Deps) (*Cluster, error) {
 	if err != nil {
 		return nil, core.Errorf(core.CodeInvalid, "the address of Nomad: %w", err)
 	}
-	return &Cluster{cfg: cfg, deps: deps, client: client}, nil
+	return &Cluster{cfg: cfg, deps: deps, client: client,
+		carriers: &carriers{client: client, version: cfg.Agent.Version, now: time.Now, pools: map[string]census{}}}, nil
 }
 
 // prefix is what all ids of attempts begin with.
@@ -55,9 +58,8 @@ func (c *Cluster) Submit(ctx context.Context, p cluster.Placement) error {
 	if kind == core.ExecutorDocker && len(p.Spec.Plan.Executor.Images) == 0 {
 		return &cluster.Refusal{Reason: "the job uses the docker executor and names no image"}
 	}
-	job, err := template.Render(jobspec.Input{
-		Attempt: p.Attempt.ID, Spec: p.Spec, Class: p.Class,
-		Agent: c.cfg.Agent, OutputURLs: c.cfg.OutputURLs, BaseURL: c.cfg.BaseURL,
+	job, err := c.render(ctx, template, jobspec.Input{
+		Attempt: p.Attempt.ID, Spec: p.Spec, Class: p.Class, OutputURLs: c.cfg.OutputURLs, BaseURL: c.cfg.BaseURL,
 	})
 	if err != nil {
 		c.deps.Logger.Error("failed to render the job template", "attempt_id", p.Attempt.ID, "error", err)

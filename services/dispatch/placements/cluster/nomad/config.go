@@ -20,7 +20,9 @@ type Config struct {
 	Namespace string
 	// Templates make jobs of attempts, by executor. Needed.
 	Templates map[core.ExecutorKind]*jobspec.Template
-	// Agent says how the agent comes to an allocation. Needed.
+	// Agent says how the agent comes to an allocation. With both a source and a
+	// path the path is used in node pools of which all clients announce the
+	// version. Needed.
 	Agent jobspec.Agent
 	// OutputURLs are the addresses of output as allocations reach it. Needed.
 	OutputURLs []string
@@ -45,6 +47,8 @@ func (c *Config) complete() error {
 		return core.Errorf(core.CodeInvalid, "the Nomad cluster needs the agent: the source of its archive, or its path on clients")
 	case c.Agent.Source != "" && c.Agent.Checksum == "":
 		return core.Errorf(core.CodeInvalid, "the agent's archive needs a checksum")
+	case c.Agent.Source != "" && c.Agent.Path != "" && c.Agent.Version == "":
+		return core.Errorf(core.CodeInvalid, "an agent that clients may carry needs a version, which they announce")
 	}
 	if c.Namespace == "" {
 		c.Namespace = api.DefaultNamespace

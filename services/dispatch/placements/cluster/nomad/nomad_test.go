@@ -37,9 +37,9 @@ func newSite(t *testing.T) *site {
 	return s
 }
 
-// cluster uses the machine template that comes with Muster, with a kill
-// timeout that a test can wait for.
-func (s *site) cluster(t *testing.T) *Cluster {
+// machineTemplate is the one that comes with Muster, with a kill timeout that a
+// test can wait for.
+func machineTemplate(t *testing.T) *jobspec.Template {
 	t.Helper()
 	src, err := os.ReadFile("../../../../../jobs/tasks/machine.nomad.hcl")
 	if err != nil {
@@ -49,8 +49,14 @@ func (s *site) cluster(t *testing.T) *Cluster {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return tmpl
+}
+
+// cluster has the agent on the client.
+func (s *site) cluster(t *testing.T) *Cluster {
+	t.Helper()
 	c, err := New(Config{
-		API: &api.Config{Address: s.address}, Templates: map[core.ExecutorKind]*jobspec.Template{core.ExecutorMachine: tmpl},
+		API: &api.Config{Address: s.address}, Templates: map[core.ExecutorKind]*jobspec.Template{core.ExecutorMachine: machineTemplate(t)},
 		Agent: jobspec.Agent{Path: filepath.Join(s.scripts, "agent")}, OutputURLs: []string{"http://127.0.0.1:1"},
 	}, Deps{Logger: hclog.NewNullLogger()})
 	if err != nil {
@@ -95,6 +101,7 @@ func TestNomad(t *testing.T) {
 			"stopped by hand":    testStoppedByHand,
 			"no secret is in it": testJobIsPlain,
 			"stopped in line":    testStoppedInLine,
+			"agent carried":      testCarried,
 		} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
