@@ -15,6 +15,12 @@ type Output interface {
 	// ReadOutput opens the bytes of one step from an offset. With Follow it
 	// goes on as bytes arrive and ends when the step does.
 	ReadOutput(ctx context.Context, r OutputRange) (io.ReadCloser, error)
+	// FollowSteps tells of attempts of a pipeline as their steps change: which
+	// they are and all their steps, as TaskSteps has them. Nothing is told twice
+	// without need, and rarely something not at all: it makes things fast,
+	// TaskSteps makes them right. An empty list now and then is a sign of life.
+	// It returns nil when ctx ends, and otherwise what broke.
+	FollowSteps(ctx context.Context, id PipelineID, tell func([]AttemptSteps) error) error
 }
 
 // AttemptSteps is one attempt and its steps.

@@ -4,6 +4,7 @@ package remote
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 
 	"github.com/muster-ci/muster/core"
@@ -28,4 +29,25 @@ func (r *Output) ReadOutput(ctx context.Context, want core.OutputRange) (io.Read
 		return nil, err
 	}
 	return response.Body, nil
+}
+
+// FollowSteps implements core.Output. Like ReadOutput it lives as long as ctx.
+func (r *Output) FollowSteps(ctx context.Context, id core.PipelineID, tell func([]core.AttemptSteps) error) error {
+	response, err := r.caller.post(ctx, "follow-steps", id)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	for lines := json.NewDecoder(response.Body); ; {
+		var changed []core.AttemptSteps
+		if err := lines.Decode(&changed); err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			return core.Errorf(core.CodeUnavailable, "following steps: %w", err)
+		}
+		if err := tell(changed); err != nil {
+			return err
+		}
+	}
 }

@@ -47,6 +47,7 @@ type batch struct {
 	heard   map[core.AttemptID]bool // any byte
 	changed map[core.AttemptID]bool // more than bytes
 	ended   map[core.AttemptID]bool
+	news    map[core.PipelineID]bool // whose followers there is something for
 
 	received, dropped int64
 }
@@ -62,6 +63,7 @@ func newBatch(cfg Config, now time.Time) *batch {
 		heard:    make(map[core.AttemptID]bool),
 		changed:  make(map[core.AttemptID]bool),
 		ended:    make(map[core.AttemptID]bool),
+		news:     make(map[core.PipelineID]bool),
 	}
 }
 
@@ -199,6 +201,7 @@ func (b *batch) events(a *attemptRow, st *streamRow, fresh []byte) error {
 // tell applies one event.
 func (b *batch) tell(a *attemptRow, e wire.Event) {
 	id := a.attempt()
+	a.ToldAt, b.news[a.Pipeline] = store.At(b.now), true
 	switch e.Type {
 	case wire.TaskStarted:
 		a.AgentVersion, a.Host = e.AgentVersion, e.Host

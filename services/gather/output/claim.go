@@ -47,6 +47,7 @@ func (s *Service) claim(ctx context.Context, identity string, r wire.ClaimReques
 		return wire.ClaimResponse{}, err
 	}
 	s.deps.Hints.Notify(reportsTopic)
+	s.deps.Hints.Notify(pipelineTopic(task.Spec.Pipeline.ID))
 	s.deps.Logger.Info("attempt claimed", "attempt_id", id, "task_id", task.Spec.Task, "alloc_id", who.AllocationID, "streams", len(streams))
 	return wire.ClaimResponse{
 		Token: token, Task: task, Streams: streams,
@@ -58,10 +59,10 @@ func (s *Service) claim(ctx context.Context, identity string, r wire.ClaimReques
 func (s *Service) admit(ctx context.Context, id core.AttemptID, allocation, token string, r wire.ClaimRequest, task core.ClaimedTask) (streams map[int]int64, err error) {
 	now := s.now()
 	row := &attemptRow{
-		Task: task.Spec.Task, Number: task.Attempt.Number, Allocation: allocation,
+		Task: task.Spec.Task, Pipeline: task.Spec.Pipeline.ID, Number: task.Attempt.Number, Allocation: allocation,
 		AgentVersion: clip(r.AgentVersion, maxName), Host: clip(r.Host, maxName),
 		Bundle: task.Spec.Pipeline.Source.Bundle, Status: core.JobRunning,
-		ClaimedAt: store.At(now), SeenAt: store.At(now),
+		ClaimedAt: store.At(now), SeenAt: store.At(now), ToldAt: store.At(now),
 	}
 	row.ID = string(id)
 	err = s.deps.DB.Tx(ctx, func(ctx context.Context, tx bun.Tx) error {
@@ -91,7 +92,7 @@ func (s *Service) admit(ctx context.Context, id core.AttemptID, allocation, toke
 // by the same agent, or because a wish to stop came first.
 func putClaim(ctx context.Context, tx bun.IDB, row *attemptRow) error {
 	q := tx.NewInsert().Model(row).On("CONFLICT (id) DO UPDATE")
-	for _, column := range []string{"task_id", "number", "allocation_id", "agent_version", "host", "bundle", "claimed_at", "seen_at"} {
+	for _, column := range []string{"task_id", "pipeline_id", "number", "allocation_id", "agent_version", "host", "bundle", "claimed_at", "seen_at", "told_at"} {
 		q = q.Set("? = EXCLUDED.?", bun.Ident(column), bun.Ident(column))
 	}
 	if _, err := q.Exec(ctx); err != nil {

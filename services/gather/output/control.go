@@ -38,8 +38,10 @@ func (s *Service) CloseAttempts(ctx context.Context, closes []core.AttemptClose)
 	if len(ids) == 0 {
 		return nil
 	}
-	err := s.deps.DB.Tx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		return s.closeAttempts(ctx, tx, ids, byID)
+	var pipelines []core.PipelineID
+	err := s.deps.DB.Tx(ctx, func(ctx context.Context, tx bun.Tx) (err error) {
+		pipelines, err = s.closeAttempts(ctx, tx, ids, byID)
+		return err
 	})
 	if err != nil {
 		return fmt.Errorf("closing attempts: %w", err)
@@ -47,14 +49,18 @@ func (s *Service) CloseAttempts(ctx context.Context, closes []core.AttemptClose)
 	for _, id := range ids {
 		s.deps.Hints.Notify(attemptTopic(id))
 	}
+	for _, id := range pipelines {
+		s.deps.Hints.Notify(pipelineTopic(id))
+	}
 	return nil
 }
 
-func (s *Service) closeAttempts(ctx context.Context, tx bun.Tx, ids []core.AttemptID, closes map[core.AttemptID]core.AttemptClose) error {
+// closeAttempts returns the pipelines of those that it has closed.
+func (s *Service) closeAttempts(ctx context.Context, tx bun.Tx, ids []core.AttemptID, closes map[core.AttemptID]core.AttemptClose) (pipelines []core.PipelineID, err error) {
 	now := s.now()
 	rows, err := s.remember(ctx, tx, ids)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	byStatus := make(map[core.JobStatus][]core.AttemptID)
 	var changed []string
@@ -63,19 +69,19 @@ func (s *Service) closeAttempts(ctx context.Context, tx bun.Tx, ids []core.Attem
 		if !a.end(c.Status, clip(c.Reason, maxText), now) {
 			continue
 		}
-		changed = append(changed, a.ID)
+		changed, pipelines = append(changed, a.ID), append(pipelines, a.Pipeline)
 		byStatus[c.Status] = append(byStatus[c.Status], a.attempt())
-		if _, err := tx.NewUpdate().Model(a).Column("status", "reason", "ended_at").Where("a.id = ?", a.ID).Exec(ctx); err != nil {
-			return fmt.Errorf("writing an attempt: %w", err)
+		if _, err := tx.NewUpdate().Model(a).Column("status", "reason", "ended_at", "told_at").Where("a.id = ?", a.ID).Exec(ctx); err != nil {
+			return nil, fmt.Errorf("writing an attempt: %w", err)
 		}
 		s.deps.Logger.Info("attempt closed", "attempt_id", a.ID, "status", c.Status, "reason", c.Reason)
 	}
 	for status, ids := range byStatus {
 		if err := loseSteps(ctx, tx, ids, status, now); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return s.markSeal(ctx, tx, now, changed...)
+	return pipelines, s.markSeal(ctx, tx, now, changed...)
 }
 
 // StopOutput implements core.OutputControl.

@@ -19,6 +19,7 @@ import (
 func (s *Service) Routes(r gin.IRouter) {
 	r.POST("/task-steps", httpx.Callers("gateway"), httpx.Method(s.TaskSteps))            // attempts of tasks with their steps
 	r.POST("/read-output", httpx.Callers("gateway"), s.serveOutput)                       // bytes of a step as they are, core.OutputRange
+	r.POST("/follow-steps", httpx.Callers("gateway"), s.serveSteps)                       // attempts of a pipeline as their steps change
 	r.POST("/close-attempts", httpx.Callers("placements"), httpx.Action(s.CloseAttempts)) // ended without the agent's word
 	r.POST("/stop-output", httpx.Callers("placements"), httpx.Action(s.StopOutput))       // a wish for agents
 	httpx.StuckRoutes(r, s.stuck)

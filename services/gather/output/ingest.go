@@ -102,6 +102,9 @@ func (s *Service) announce(b *batch) {
 	for id := range b.heard {
 		s.deps.Hints.Notify(attemptTopic(id))
 	}
+	for id := range b.news {
+		s.deps.Hints.Notify(pipelineTopic(id))
+	}
 	if len(b.reports) > 0 {
 		s.deps.Hints.Notify(reportsTopic)
 	}
@@ -212,13 +215,13 @@ func saveAttempts(ctx context.Context, tx bun.IDB, b *batch) error {
 	if len(b.heard) == 0 {
 		return nil
 	}
-	marks, args := make([]string, 0, len(b.heard)), make([]any, 0, 3*len(b.heard))
+	marks, args := make([]string, 0, len(b.heard)), make([]any, 0, 4*len(b.heard))
 	for id := range b.heard {
 		a := b.attempts[id]
-		marks, args = append(marks, "(?, ?, ?)"), append(args, a.ID, a.Bytes, a.SeenAt)
+		marks, args = append(marks, "(?, ?, ?, CAST(? AS BIGINT))"), append(args, a.ID, a.Bytes, a.SeenAt, a.ToldAt)
 	}
 	// Both databases call the columns of VALUES column1 and so on.
-	query := "UPDATE attempts SET bytes = v.column2, seen_at = v.column3 FROM (VALUES " +
+	query := "UPDATE attempts SET bytes = v.column2, seen_at = v.column3, told_at = v.column4 FROM (VALUES " +
 		strings.Join(marks, ", ") + ") AS v WHERE attempts.id = v.column1"
 	if _, err := tx.NewRaw(query, args...).Exec(ctx); err != nil {
 		return fmt.Errorf("writing the sums of attempts: %w", err)

@@ -113,26 +113,38 @@ func (s *Service) TaskSteps(ctx context.Context, ids []core.TaskID) ([]core.Atte
 	if err != nil {
 		return nil, fmt.Errorf("reading attempts: %w", err)
 	}
-	names := make([]core.AttemptID, len(attempts))
-	for i := range attempts {
-		names[i] = attempts[i].attempt()
-	}
-	steps, err := s.stepsOf(ctx, names)
+	all, err := s.withSteps(ctx, attempts)
 	if err != nil {
 		return nil, err
 	}
 	byTask := make(map[core.TaskID][]core.AttemptSteps, len(ids))
-	for _, a := range attempts {
-		one := core.AttemptSteps{Task: a.Task, Attempt: a.attempt(), Number: a.Number, Status: a.Status, Steps: steps[a.attempt()]}
-		if one.Steps == nil {
-			one.Steps = []core.Step{}
-		}
-		byTask[a.Task] = append(byTask[a.Task], one)
+	for _, a := range all {
+		byTask[a.Task] = append(byTask[a.Task], a)
 	}
 	out := make([]core.AttemptSteps, 0, len(attempts))
 	for _, id := range ids {
 		out = append(out, byTask[id]...)
 		delete(byTask, id) // an id that is asked for twice is answered once
+	}
+	return out, nil
+}
+
+// withSteps adds to attempts what their agents said of their steps.
+func (s *Service) withSteps(ctx context.Context, attempts []attemptRow) ([]core.AttemptSteps, error) {
+	ids := make([]core.AttemptID, len(attempts))
+	for i := range attempts {
+		ids[i] = attempts[i].attempt()
+	}
+	steps, err := s.stepsOf(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]core.AttemptSteps, len(attempts))
+	for i, a := range attempts {
+		out[i] = core.AttemptSteps{Task: a.Task, Attempt: a.attempt(), Number: a.Number, Status: a.Status, Steps: steps[a.attempt()]}
+		if out[i].Steps == nil {
+			out[i].Steps = []core.Step{}
+		}
 	}
 	return out, nil
 }

@@ -17,22 +17,24 @@ import (
 type attemptRow struct {
 	bun.BaseModel `bun:"table:attempts,alias:a"`
 	work.Item
-	Task         core.TaskID    `bun:"task_id"`
-	Number       int            `bun:"number"`
-	Allocation   string         `bun:"allocation_id"`
-	AgentVersion string         `bun:"agent_version"`
-	Host         string         `bun:"host"`
-	Bundle       string         `bun:"bundle"`
-	Status       core.JobStatus `bun:"status"`
-	Reason       string         `bun:"reason"`
-	Stop         string         `bun:"stop"`
-	Phase        phase          `bun:"phase"`
-	Object       string         `bun:"object"`
-	Bytes        int64          `bun:"bytes"`
-	EventTail    []byte         `bun:"event_tail"`
-	ClaimedAt    store.Time     `bun:"claimed_at"`
-	SeenAt       store.Time     `bun:"seen_at"`
-	EndedAt      store.Time     `bun:"ended_at"`
+	Task         core.TaskID     `bun:"task_id"`
+	Pipeline     core.PipelineID `bun:"pipeline_id"`
+	Number       int             `bun:"number"`
+	Allocation   string          `bun:"allocation_id"`
+	AgentVersion string          `bun:"agent_version"`
+	Host         string          `bun:"host"`
+	Bundle       string          `bun:"bundle"`
+	Status       core.JobStatus  `bun:"status"`
+	Reason       string          `bun:"reason"`
+	Stop         string          `bun:"stop"`
+	Phase        phase           `bun:"phase"`
+	Object       string          `bun:"object"`
+	Bytes        int64           `bun:"bytes"`
+	EventTail    []byte          `bun:"event_tail"`
+	ClaimedAt    store.Time      `bun:"claimed_at"`
+	SeenAt       store.Time      `bun:"seen_at"`
+	EndedAt      store.Time      `bun:"ended_at"`
+	ToldAt       store.Time      `bun:"told_at"`
 }
 
 func (a *attemptRow) attempt() core.AttemptID { return core.AttemptID(a.ID) }
@@ -42,7 +44,7 @@ func (a *attemptRow) end(status core.JobStatus, reason string, now time.Time) bo
 	if a.Status.Ended() {
 		return false
 	}
-	a.Status, a.Reason, a.EndedAt = status, reason, store.At(now)
+	a.Status, a.Reason, a.EndedAt, a.ToldAt = status, reason, store.At(now), store.At(now)
 	return true
 }
 

@@ -272,20 +272,28 @@ func byIndex(k *known) []core.AttemptSteps {
 	return attempts
 }
 
-// starting tells whether a task is about to start, which is worth a close look.
-func (s *state) starting() bool {
+// starting tells whether a task is about to start, which is worth a close look;
+// and if one is, whether all that are about to are known, so that news of their
+// steps are understood.
+func (s *state) starting() (begins, known bool) {
 	if s.what.job == "" && (s.pipeline == nil || s.pipeline.State == core.PipelinePending) {
-		return true
+		return true, false
 	}
+	known = true
 	for job := range s.each {
-		if job.Status == core.JobQueued {
-			return true
-		}
-		if k := s.known(job.ID); job.Status == core.JobRunning && len(k.attempts) < len(k.tasks) {
-			return true
+		k := s.known(job.ID)
+		switch {
+		case job.Status == core.JobQueued:
+			begins, known = true, known && len(k.tasks) > 0
+		case job.Status == core.JobRunning && len(k.attempts) < len(k.tasks):
+			begins = true
 		}
 	}
-	return false
+	// A created pipeline whose workflows are not there yet is about to have some.
+	if len(s.workflows) == 0 {
+		return s.pipeline != nil && s.pipeline.State == core.PipelineCreated, false
+	}
+	return begins, known
 }
 
 func (s *state) each(yield func(core.Job) bool) {

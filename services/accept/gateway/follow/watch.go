@@ -14,8 +14,8 @@ import (
 const (
 	// fastest is kept up right after a change, since changes come in flocks.
 	fastest = 50 * time.Millisecond
-	// starting is the longest pause while a task is about to start: its first
-	// line should not wait for us.
+	// starting is the longest pause while a task is about to start and output
+	// does not tell us of it: its first line should not wait for us.
 	starting = 100 * time.Millisecond
 	// slowest is the longest pause otherwise. Ends of steps are noticed sooner,
 	// by the end of their output.
@@ -33,6 +33,7 @@ type watch struct {
 	cancel context.CancelFunc
 	kicks  chan struct{}
 	state  *state // of the polling goroutine alone
+	news   news
 
 	mu      sync.Mutex
 	readers map[*Subscription]struct{}
@@ -42,7 +43,7 @@ type watch struct {
 
 func newWatch(h *Hub, what subject, cancel context.CancelFunc) *watch {
 	return &watch{
-		hub: h, what: what, cancel: cancel, kicks: make(chan struct{}, 1),
+		hub: h, what: what, cancel: cancel, kicks: make(chan struct{}, 1), news: newNews(),
 		state: newState(h.sources, h.clock, what), readers: map[*Subscription]struct{}{},
 	}
 }
@@ -85,6 +86,13 @@ func (w *watch) kick() {
 
 // run polls until the subject has ended, or the last reader has left.
 func (w *watch) run(ctx context.Context) {
+	var listening sync.WaitGroup
+	defer listening.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	begin := sync.OnceFunc(func() {
+		listening.Go(func() { w.news.listen(ctx, w.hub.sources.Output, w.state.pipelineID()) })
+	})
 	changed := time.Now()
 	for {
 		began := time.Now()
@@ -108,7 +116,15 @@ func (w *watch) run(ctx context.Context) {
 		if different {
 			changed = time.Now()
 		}
-		if !w.rest(ctx, w.pause(err, time.Since(changed), time.Since(began))) {
+		if w.state.pipelineID() != "" {
+			begin()
+		}
+		cost := time.Since(began)
+		pushed, alive := w.rest(ctx, w.pause(err, time.Since(changed), cost), 4*cost)
+		if pushed {
+			changed = time.Now()
+		}
+		if !alive {
 			return
 		}
 	}
@@ -138,23 +154,43 @@ func (w *watch) pause(err error, quiet, cost time.Duration) time.Duration {
 		return troubled
 	}
 	longest := slowest
-	if w.state.starting() {
+	switch begins, known := w.state.starting(); {
+	case begins && known && w.news.heard():
+		// Output will tell, and whoever starts the task wants the processor.
+		return max(slowest, 4*cost)
+	case begins:
 		longest = starting
 	}
 	return max(min(max(quiet/10, fastest), longest), 4*cost)
 }
 
-// rest waits for the pause to pass or a kick, and tells whether to go on.
-func (w *watch) rest(ctx context.Context, pause time.Duration) bool {
+// rest waits for the pause to pass or a kick, and publishes what output tells
+// meanwhile; least is the shortest pause, for news that only a poll explains.
+// It returns whether something was published, and whether to go on.
+func (w *watch) rest(ctx context.Context, pause, least time.Duration) (pushed, alive bool) {
 	timer := time.NewTimer(pause)
 	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-	case <-w.kicks:
+	began := time.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			return pushed, false
+		case <-timer.C:
+			return pushed, true
+		case <-w.kicks:
+			return pushed, true
+		case attempts := <-w.news.attempts:
+			view, different, complete := w.state.take(attempts)
+			if different {
+				pushed = true
+				w.publish(view, nil)
+			}
+			if !complete {
+				pause = min(pause, least)
+				timer.Reset(max(0, pause-time.Since(began)))
+			}
+		}
 	}
-	return true
 }
 
 func (w *watch) publish(view *View, err error) {

@@ -5,6 +5,7 @@ package gatewaytest
 import (
 	"context"
 	"io"
+	"reflect"
 	"slices"
 
 	"github.com/muster-ci/muster/core"
@@ -32,6 +33,37 @@ func (p *Platform) TaskSteps(_ context.Context, ids []core.TaskID) ([]core.Attem
 		all = append(all, own...)
 	}
 	return all, p.check("TaskSteps")
+}
+
+// FollowSteps implements core.Output.
+func (p *Platform) FollowSteps(ctx context.Context, id core.PipelineID, tell func([]core.AttemptSteps) error) error {
+	defer p.lock("FollowSteps")()
+	defer context.AfterFunc(ctx, p.changed.Broadcast)()
+	told := map[core.AttemptID]core.AttemptSteps{}
+	for {
+		if err := p.check("FollowSteps"); err != nil {
+			return err
+		}
+		var changed []core.AttemptSteps
+		for _, j := range p.jobs {
+			for _, task := range j.Tasks {
+				for _, a := range p.attempts {
+					shown := a.AttemptSteps
+					shown.Steps = slices.Clone(a.Steps)
+					if j.Pipeline == id && a.Task == task.ID && !reflect.DeepEqual(told[a.Attempt], shown) {
+						told[a.Attempt], changed = shown, append(changed, shown)
+					}
+				}
+			}
+		}
+		p.mu.Unlock()
+		err := tell(changed)
+		p.mu.Lock()
+		if err != nil || ctx.Err() != nil {
+			return err
+		}
+		p.changed.Wait()
+	}
 }
 
 // ReadOutput implements core.Output.
