@@ -18,6 +18,10 @@
 //	 |                       |           MaxTries on set aside until MarkDue
 //	 +--- stopped, released -+
 //
+// What is inserted to be handled at once need not be claimed: Lease has rows
+// born leased, and Hand gives them to a worker in memory once they are
+// committed. See Born.
+//
 // Rules that hold whatever is killed, whenever:
 //
 //   - A row is handled by one loop at a time for as long as its lease holds; the

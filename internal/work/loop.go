@@ -28,9 +28,16 @@ type Loop[T Row] struct {
 	expired atomic.Bool
 	// calls has one token per worker that is to look for work now.
 	calls chan struct{}
+	// born has batches that were leased when they were inserted.
+	born chan batch[T]
 	// idle is told when a worker has found nothing more, and whether it had
 	// found anything before.
 	idle chan bool
+
+	mu       sync.Mutex
+	running  bool
+	busy     int // workers that have something to do
+	reserved int // workers that are to get rows which are being inserted
 }
 
 // New checks cfg and registers the metrics. It starts nothing and does not
@@ -50,6 +57,7 @@ func New[T Row](cfg Config[T]) (*Loop[T], error) {
 		metrics: m,
 		id:      cfg.Name + "/" + rand.Text()[:12],
 		calls:   make(chan struct{}, cfg.Workers),
+		born:    make(chan batch[T], cfg.Workers),
 		idle:    make(chan bool, 1),
 	}, nil
 }
@@ -60,11 +68,14 @@ func New[T Row](cfg Config[T]) (*Loop[T], error) {
 // called once at a time.
 func (l *Loop[T]) Run(ctx context.Context) error {
 	var workers sync.WaitGroup
+	l.open(true)
 	for range l.cfg.Workers {
 		workers.Go(func() { l.work(ctx) })
 	}
 	l.watch(ctx)
+	l.open(false)
 	workers.Wait()
+	l.returnBorn(ctx)
 	return nil
 }
 
@@ -160,12 +171,22 @@ func (l *Loop[T]) call() {
 // work is one worker.
 func (l *Loop[T]) work(ctx context.Context) {
 	for {
+		found, err := false, error(nil)
 		select {
 		case <-ctx.Done():
 			return
+		case b := <-l.born:
+			l.enter(1)
+			err = l.takeBorn(ctx, b)
+			l.leave()
+			if err == nil {
+				continue
+			}
 		case <-l.calls:
+			l.enter(0)
+			found, err = l.drain(ctx)
+			l.leave()
 		}
-		found, err := l.drain(ctx)
 		if err != nil {
 			// The poll brings it back; at once would be a hot loop.
 			l.logger.Warn("cannot work just now", "error", err)
@@ -193,7 +214,7 @@ func (l *Loop[T]) drain(ctx context.Context) (found bool, err error) {
 			l.call() // there may be enough for two
 		}
 		l.metrics.claimed.Add(float64(len(b.rows)))
-		if err := l.process(ctx, b); err != nil {
+		if _, err := l.process(ctx, b); err != nil {
 			return found, err
 		}
 	}

@@ -42,13 +42,14 @@ func linger(ctx context.Context, d time.Duration) (context.Context, context.Canc
 // release gives back a batch that was claimed when the loop was to stop.
 func (l *Loop[T]) release(ctx context.Context, b batch[T]) error {
 	results := slices.Repeat([]Result{{kind: kindRelease}}, len(b.rows))
-	_, err := l.recordUntil(ctx, b, l.outcomes(b.rows, results), b.began.Add(l.cfg.Lease))
+	_, _, err := l.recordUntil(ctx, b, l.outcomes(b.rows, results), b.began.Add(l.cfg.Lease))
 	return err
 }
 
-// process has a batch handled and records the results. An error is the
-// database's; the rows then come back when their lease ends.
-func (l *Loop[T]) process(ctx context.Context, b batch[T]) error {
+// process has a batch handled and records the results. It tells whether rows
+// are left that may be due again. An error is the database's; the rows then
+// come back when their lease ends.
+func (l *Loop[T]) process(ctx context.Context, b batch[T]) (left bool, err error) {
 	// Not ctx itself: handlers may finish what they do when the loop stops.
 	hctx, end := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer end(nil)
@@ -68,12 +69,12 @@ func (l *Loop[T]) process(ctx context.Context, b batch[T]) error {
 	for i := range results {
 		results[i] = normal(results[i], ended)
 	}
-	lost, err := l.recordUntil(ctx, b, l.outcomes(b.rows, results), until)
+	stay, lost, err := l.recordUntil(ctx, b, l.outcomes(b.rows, results), until)
 	if err != nil {
-		return err
+		return true, err
 	}
 	l.metrics.count(results, lost)
-	return nil
+	return stay+lost > 0, nil
 }
 
 // hold renews the leases until hctx ends, and ends it when they are lost, or
@@ -163,24 +164,24 @@ func (l *Loop[T]) attempt(ctx context.Context, rows []T) (results []Result, err 
 
 // recordUntil keeps trying while the database is away and the leases hold: the
 // work is done, and forgetting it would do it twice.
-func (l *Loop[T]) recordUntil(ctx context.Context, b batch[T], outcomes []outcome, until time.Time) (int, error) {
+func (l *Loop[T]) recordUntil(ctx context.Context, b batch[T], outcomes []outcome, until time.Time) (stay, lost int, err error) {
 	rctx, end := linger(ctx, lastWords)
 	defer end()
 	rctx, cancel := context.WithTimeout(rctx, max(time.Until(until), lastWords))
 	defer cancel()
 	for wait := recordRetryLo; ; wait = min(2*wait, recordRetryHi) {
-		lost, err := l.record(rctx, b, outcomes)
+		stay, lost, err = l.record(rctx, b, outcomes)
 		if err == nil || !outOfReach(err) || time.Now().Add(wait).After(until) {
-			return lost, err
+			return stay, lost, err
 		}
 		timer := time.NewTimer(wait)
 		select {
 		case <-ctx.Done():
 			timer.Stop()
-			return 0, err
+			return 0, 0, err
 		case <-rctx.Done():
 			timer.Stop()
-			return 0, err
+			return 0, 0, err
 		case <-timer.C:
 		}
 	}

@@ -87,8 +87,9 @@ func normal(r Result, ended bool) Result {
 }
 
 // record writes the outcomes of the rows that b still holds, in one
-// transaction, and returns of how many rows the lease was lost.
-func (l *Loop[T]) record(ctx context.Context, b batch[T], outcomes []outcome) (lost int, err error) {
+// transaction. It returns how many rows stay in the table, and of how many the
+// lease was lost.
+func (l *Loop[T]) record(ctx context.Context, b batch[T], outcomes []outcome) (stay, lost int, err error) {
 	err = l.cfg.DB.Tx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		if err := lockRows(ctx, tx, l.cfg.Table, b.ids()); err != nil {
 			return fmt.Errorf("locking: %w", err)
@@ -97,23 +98,22 @@ func (l *Loop[T]) record(ctx context.Context, b batch[T], outcomes []outcome) (l
 		if err != nil {
 			return fmt.Errorf("deleting: %w", err)
 		}
-		lost = len(outcomes) - removed
+		stay, lost = 0, len(outcomes)-removed
 		if lost == 0 {
 			return nil
 		}
 		// Those that were to be deleted and are still there were marked due
 		// meanwhile, and are released like the others.
-		updated, err := l.update(ctx, tx, b.owner, outcomes)
-		if err != nil {
+		if stay, err = l.update(ctx, tx, b.owner, outcomes); err != nil {
 			return fmt.Errorf("updating: %w", err)
 		}
-		lost -= updated
+		lost -= stay
 		return nil
 	})
 	if err != nil {
-		return 0, fmt.Errorf("recording results in %s: %w", l.cfg.Table, err)
+		return 0, 0, fmt.Errorf("recording results in %s: %w", l.cfg.Table, err)
 	}
-	return lost, nil
+	return stay, lost, nil
 }
 
 func (l *Loop[T]) remove(ctx context.Context, tx bun.Tx, owner string, outcomes []outcome) (int, error) {

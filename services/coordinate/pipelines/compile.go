@@ -67,7 +67,6 @@ func (s *Service) compile(ctx context.Context, p *pipeline) work.Result {
 	if err := s.storeOutcome(ctx, p.id(), o); err != nil {
 		return work.Fail(fmt.Errorf("storing the plan of pipeline %s: %w", p.ID, err))
 	}
-	s.hints.Notify(handoverTopic)
 	return work.Done()
 }
 
@@ -167,8 +166,12 @@ func pipelineErrors(kind string, errs []core.ConfigError) []core.PipelineError {
 // storeOutcome stores what became of the config, with the hand-over of the
 // workflows, in one transaction; later outcomes change nothing.
 func (s *Service) storeOutcome(ctx context.Context, id core.PipelineID, o outcome) error {
+	row := &handover{Item: work.Item{ID: string(id), DueAt: s.now()}}
+	born := s.handovers.Lease(row)
+	defer born.Drop()
+	handed := false
 	_, err := s.changePipeline(ctx, id, func(ctx context.Context, tx bun.Tx, p *pipeline) (bool, error) {
-		if p.State != core.PipelinePending || p.Planned {
+		if handed = false; p.State != core.PipelinePending || p.Planned {
 			return false, nil
 		}
 		p.Source.V, p.Errors.V, p.Warnings.V = o.source, o.errors, o.warnings
@@ -181,8 +184,9 @@ func (s *Service) storeOutcome(ctx context.Context, id core.PipelineID, o outcom
 		default:
 			p.Planned = true
 			c.Workflows.V = o.workflows
-			if err := leaveHandover(ctx, tx, id, s.now()); err != nil {
-				return false, err
+			handed = true
+			if _, err := tx.NewInsert().Model(row).Exec(ctx); err != nil {
+				return false, fmt.Errorf("leaving the hand-over: %w", err)
 			}
 		}
 		_, err := tx.NewUpdate().Model(&c).Column("source", "compiled", "workflows").WherePK().Exec(ctx)
@@ -191,6 +195,9 @@ func (s *Service) storeOutcome(ctx context.Context, id core.PipelineID, o outcom
 		}
 		return true, nil
 	})
+	if err == nil && handed {
+		born.Hand(ctx)
+	}
 	return err
 }
 

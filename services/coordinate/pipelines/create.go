@@ -27,6 +27,8 @@ func (s *Service) CreatePipeline(ctx context.Context, n core.NewPipeline) (core.
 	if p, err := known(s.db); err != nil || p != nil {
 		return answer(p, err)
 	}
+	born := s.compiles.Lease(row)
+	defer born.Drop()
 	err := s.db.Tx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		return insertPipeline(ctx, tx, row, n.Config)
 	})
@@ -38,8 +40,9 @@ func (s *Service) CreatePipeline(ctx context.Context, n core.NewPipeline) (core.
 		return core.Pipeline{}, fmt.Errorf("creating the pipeline: %w", err)
 	}
 	s.states.WithLabelValues(string(core.PipelinePending)).Inc()
-	s.hints.Notify(pipelineTopic)
-	return row.noun(), nil
+	made := row.noun()
+	born.Hand(ctx)
+	return made, nil
 }
 
 func answer(p *pipeline, err error) (core.Pipeline, error) {

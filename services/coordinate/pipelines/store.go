@@ -162,7 +162,7 @@ func (s *Service) changePipeline(ctx context.Context, id core.PipelineID, do fun
 	return p, nil
 }
 
-// leaveHandover has workflows told of a pipeline, also when it was told before.
+// leaveHandover has workflows told again of a pipeline that has its plan.
 func leaveHandover(ctx context.Context, tx bun.Tx, id core.PipelineID, now store.Time) error {
 	row := &handover{Item: work.Item{ID: string(id)}}
 	// An update that changes nothing holds the row, so that a loop which is done

@@ -8,6 +8,7 @@ import (
 
 	"github.com/muster-ci/muster/core"
 	"github.com/muster-ci/muster/internal/store"
+	"github.com/muster-ci/muster/internal/work"
 )
 
 // board is the part of some workflows that one change is about, and the state
@@ -39,6 +40,16 @@ type board struct {
 	changedTasks changes[core.TaskID, *task]
 	queued       []*job // need numbers and tasks
 	stops        []*job // their tasks are to be canceled
+	// born are the hand-overs of queued jobs, once they are written.
+	born *work.Born[*handover]
+}
+
+// discard gives up a board whose transaction has failed or is tried again. It
+// may be nil.
+func (b *board) discard() {
+	if b != nil && b.born != nil {
+		b.born.Drop()
+	}
 }
 
 func newBoard(now store.Time) *board {

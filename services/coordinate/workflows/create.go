@@ -145,6 +145,7 @@ func markBranches(ctx context.Context, tx bun.Tx, drafts []*draft, now store.Tim
 func (s *Service) create(ctx context.Context, do func(context.Context, bun.Tx, *board) ([]*draft, error)) error {
 	var b *board
 	err := s.db.Tx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		b.discard()
 		b = newBoard(s.now())
 		drafts, err := do(ctx, tx, b)
 		if err != nil {
@@ -175,8 +176,9 @@ func (s *Service) create(ctx context.Context, do func(context.Context, bun.Tx, *
 		return nil
 	})
 	if err != nil {
+		b.discard()
 		return err
 	}
-	s.tell(b)
+	s.tell(ctx, b)
 	return nil
 }

@@ -40,6 +40,7 @@ func knownStatus(status core.JobStatus) bool {
 func (s *Service) change(ctx context.Context, do func(context.Context, bun.Tx, *board) error) error {
 	var b *board
 	err := s.db.Tx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		b.discard()
 		b = newBoard(s.now())
 		if err := do(ctx, tx, b); err != nil {
 			return err
@@ -50,23 +51,26 @@ func (s *Service) change(ctx context.Context, do func(context.Context, bun.Tx, *
 		return s.save(ctx, tx, b)
 	})
 	if err != nil {
+		b.discard()
 		return err
 	}
-	s.tell(b)
+	s.tell(ctx, b)
 	return nil
 }
 
-// tell counts and logs what a committed board has moved, and wakes the loop
-// that hands it on.
-func (s *Service) tell(b *board) {
+// tell hands on what a committed board has moved, and counts and logs it.
+func (s *Service) tell(ctx context.Context, b *board) {
+	if b.born != nil {
+		b.born.Hand(ctx)
+	}
+	if len(b.stops) > 0 {
+		s.hints.Notify(handoverTopic)
+	}
 	s.metrics.count(b)
 	for _, w := range b.workflows {
 		if w.StoppedAt == b.now {
 			s.logger.Info("workflow ended", "workflow_id", w.ID, "pipeline_id", w.Pipeline, "status", w.Status)
 		}
-	}
-	if len(b.queued)+len(b.stops) > 0 {
-		s.hints.Notify(handoverTopic)
 	}
 }
 

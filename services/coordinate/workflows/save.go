@@ -96,6 +96,7 @@ func (s *Service) saveQueued(ctx context.Context, tx bun.Tx, b *board) error {
 	if err := insert(ctx, tx, tasks); err != nil {
 		return fmt.Errorf("writing tasks: %w", err)
 	}
+	b.born = s.handovers.Lease(handovers...)
 	if err := insert(ctx, tx, handovers); err != nil {
 		return fmt.Errorf("leaving tasks for the queue: %w", err)
 	}

@@ -26,10 +26,18 @@ func (s *Service) Place(ctx context.Context, attempts []core.Attempt) error {
 			Task: a.Task, Number: a.Number, Executor: a.Executor, ResourceClass: a.ResourceClass,
 		}
 	}
-	if err := s.deps.DB.Tx(ctx, func(ctx context.Context, tx bun.Tx) error { return insert(ctx, tx, rows) }); err != nil {
+	born := s.attempts.Lease(rows...)
+	defer born.Drop()
+	var added []string
+	err := s.deps.DB.Tx(ctx, func(ctx context.Context, tx bun.Tx) (err error) {
+		added, err = insertNew(ctx, tx, rows)
+		return err
+	})
+	if err != nil {
 		return fmt.Errorf("storing attempts: %w", err)
 	}
-	s.deps.Hints.Notify(topicAttempts)
+	born.Keep(added)
+	born.Hand(ctx)
 	return nil
 }
 

@@ -64,6 +64,7 @@ type Service struct {
 	loops     []interface{ Run(context.Context) error }
 	relistNow chan struct{} // capacity 1
 	stuck     *work.Shelf
+	attempts  *work.Loop[*attempt] // one of loops
 	ready     atomic.Bool
 }
 
@@ -116,6 +117,7 @@ func (s *Service) makeLoops() error {
 		Service: "placements", DB: s.deps.DB, Hints: s.deps.Hints, Clock: s.deps.Clock,
 		Topics: map[string]string{"attempts": topicAttempts, "reports": topicReports, "notes": topicNotes},
 	}
+	s.attempts = attempts
 	s.loops = append(s.loops, attempts, reports, notes)
 	return nil
 }

@@ -188,12 +188,20 @@ func (c *change) save(ctx context.Context, tx bun.Tx) error {
 
 // insert stores rows that are not there yet.
 func insert[T any](ctx context.Context, tx bun.IDB, rows []T) error {
+	_, err := insertNew(ctx, tx, rows)
+	return err
+}
+
+// insertNew is insert for those who must know which rows were not there yet.
+func insertNew[T any](ctx context.Context, tx bun.IDB, rows []T) (added []string, err error) {
 	for part := range slices.Chunk(rows, batch.Size) {
-		if _, err := tx.NewInsert().Model(&part).On("CONFLICT (id) DO NOTHING").Exec(ctx); err != nil {
-			return err
+		var ids []string
+		if err := tx.NewInsert().Model(&part).On("CONFLICT (id) DO NOTHING").Returning("id").Scan(ctx, &ids); err != nil {
+			return nil, err
 		}
+		added = append(added, ids...)
 	}
-	return nil
+	return added, nil
 }
 
 // writeAttempts writes all that changes in the life of an attempt. The rows

@@ -24,8 +24,9 @@ func (s *Service) Enqueue(ctx context.Context, tasks []core.QueuedTask) error {
 	if err != nil {
 		return err
 	}
-	err = s.deps.DB.Tx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		if err := upsertOrganizations(ctx, tx, orgs); err != nil {
+	unknown := false
+	err = s.deps.DB.Tx(ctx, func(ctx context.Context, tx bun.Tx) (err error) {
+		if unknown, err = upsertOrganizations(ctx, tx, orgs); err != nil {
 			return err
 		}
 		added, err := insertTasks(ctx, tx, rows)
@@ -44,7 +45,9 @@ func (s *Service) Enqueue(ctx context.Context, tasks []core.QueuedTask) error {
 		return err
 	}
 	s.deps.Hints.Notify(topicTasks)
-	s.deps.Hints.Notify(topicOrganizations)
+	if unknown {
+		s.deps.Hints.Notify(topicOrganizations)
+	}
 	if len(refused) > 0 {
 		s.deps.Hints.Notify(topicReports)
 	}

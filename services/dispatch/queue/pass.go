@@ -20,8 +20,15 @@ import (
 // pass releases what may run now. more says that another pass has something to
 // do at once. Its cost follows what is released and what runs, not what waits.
 func (s *Service) pass(ctx context.Context) (released []*task, more bool, err error) {
+	var born *work.Born[*attempt]
+	discard := func() {
+		if born != nil {
+			born.Drop()
+		}
+	}
 	err = s.deps.DB.Tx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		released, more = nil, false
+		discard() // of a transaction that is tried again
+		released, more, born = nil, false, nil
 		// The lock: whoever else schedules waits here until this pass is
 		// committed, and so counts what it released.
 		if _, err := tx.NewRaw(`UPDATE passes SET number = number + 1 WHERE id = 1`).Exec(ctx); err != nil {
@@ -38,12 +45,19 @@ func (s *Service) pass(ctx context.Context) (released []*task, more bool, err er
 		if ids, more = b.choose(); len(ids) == 0 {
 			return nil
 		}
-		if released, err = s.release(ctx, tx, ids); err != nil {
+		if released, born, err = s.release(ctx, tx, ids); err != nil {
 			return err
 		}
 		return saveTurns(ctx, tx, b, released)
 	})
-	return released, more, err
+	if err != nil {
+		discard()
+		return nil, false, err
+	}
+	if born != nil {
+		born.Hand(ctx)
+	}
+	return released, more, nil
 }
 
 // readBoard reads the use of pools and organizations, and which lines there
@@ -179,9 +193,8 @@ func readHeads(ctx context.Context, tx bun.Tx, b *board) error {
 
 // release moves tasks on and makes their attempts. A task that was canceled a
 // moment ago is no longer waiting and stays where it is.
-func (s *Service) release(ctx context.Context, tx bun.Tx, ids []core.TaskID) ([]*task, error) {
+func (s *Service) release(ctx context.Context, tx bun.Tx, ids []core.TaskID) (done []*task, born *work.Born[*attempt], err error) {
 	now := s.deps.Clock()
-	var done []*task
 	var attempts []*attempt
 	for part := range slices.Chunk(ids, batch.Size) {
 		values := make([][]any, len(part))
@@ -194,19 +207,20 @@ func (s *Service) release(ctx context.Context, tx bun.Tx, ids []core.TaskID) ([]
 			FROM d WHERE tasks.id = d.id AND tasks.state = 'waiting'
 			RETURNING tasks.id, tasks.pool, tasks.organization, tasks.executor, tasks.resource_class, tasks.attempts, tasks.attempt, tasks.waiting_since`, args...).Scan(ctx, &rows)
 		if err != nil {
-			return nil, fmt.Errorf("releasing tasks: %w", err)
+			return nil, nil, fmt.Errorf("releasing tasks: %w", err)
 		}
 		done = append(done, rows...)
 	}
 	for _, t := range done {
 		attempts = append(attempts, newAttempt(t, now))
 	}
+	born = s.attempts.Lease(attempts...)
 	for part := range slices.Chunk(attempts, batch.Size) {
 		if _, err := tx.NewInsert().Model(&part).Exec(ctx); err != nil {
-			return nil, fmt.Errorf("storing attempts: %w", err)
+			return nil, born, fmt.Errorf("storing attempts: %w", err)
 		}
 	}
-	return done, nil
+	return done, born, nil
 }
 
 func newAttempt(t *task, now time.Time) *attempt {

@@ -53,6 +53,8 @@ type Service struct {
 	loops   []interface{ Run(context.Context) error }
 	stuck   *work.Shelf
 	ready   atomic.Bool
+	// attempts is the loop that hands attempts over, one of loops.
+	attempts *work.Loop[*attempt]
 }
 
 var _ core.Queue = (*Service)(nil)
@@ -106,6 +108,7 @@ func (s *Service) makeLoops() error {
 		Service: "queue", DB: s.deps.DB, Hints: s.deps.Hints, Clock: s.deps.Clock,
 		Topics: map[string]string{"attempts": topicAttempts, "reports": topicReports, "organizations": topicOrganizations},
 	}
+	s.attempts = attempts
 	s.loops = append(s.loops, attempts, reports, names)
 	return nil
 }

@@ -106,17 +106,20 @@ func insertTasks(ctx context.Context, tx bun.Tx, rows []*task) ([]core.TaskID, e
 }
 
 // upsertOrganizations notes limits; rows must be sorted by id, or two
-// instances could wait for each other. Unchanged ones are not written.
-func upsertOrganizations(ctx context.Context, tx bun.Tx, rows []*organization) error {
+// instances could wait for each other. Unchanged ones are not written; written
+// tells whether any was.
+func upsertOrganizations(ctx context.Context, tx bun.Tx, rows []*organization) (written bool, err error) {
 	for part := range slices.Chunk(rows, batch.Size) {
-		_, err := tx.NewInsert().Model(&part).
+		var ids []string
+		err := tx.NewInsert().Model(&part).
 			On("CONFLICT (id) DO UPDATE").Set("concurrency = EXCLUDED.concurrency").
-			Where("o.concurrency <> EXCLUDED.concurrency").Exec(ctx)
+			Where("o.concurrency <> EXCLUDED.concurrency").Returning("id").Scan(ctx, &ids)
 		if err != nil {
-			return fmt.Errorf("storing organizations: %w", err)
+			return false, fmt.Errorf("storing organizations: %w", err)
 		}
+		written = written || len(ids) > 0
 	}
-	return nil
+	return written, nil
 }
 
 // insertReports queues news for workflows. The id is made of what makes a

@@ -42,7 +42,6 @@ func (s *Service) passes(ctx context.Context) error {
 			return err
 		}
 		if len(released) > 0 {
-			s.deps.Hints.Notify(topicAttempts)
 			s.observe(released)
 		}
 		if !more {
