@@ -117,7 +117,7 @@ func (e *emitter) docker(images []core.DockerImage) {
 		e.words("entrypoint", image.Entrypoint)
 		e.words("command", image.Command)
 		e.optional("user", image.User)
-		e.environment(image.Environment)
+		e.variables(image.Environment)
 		e.imageAuth(image)
 		e.w.EndItem()
 	}
@@ -164,7 +164,24 @@ func (e *emitter) words(key string, words []string) {
 	e.w.Out()
 }
 
-// environment writes a list of one-key mappings, which keeps the order.
+// variables writes the environment of an image or a step, which CircleCI leaves
+// a mapping. One that names a variable twice cannot be one.
+func (e *emitter) variables(env []core.EnvVar) {
+	names := make(map[string]bool, len(env))
+	for _, v := range env {
+		names[v.Name] = true
+	}
+	switch {
+	case len(env) == 0:
+	case len(names) == len(env):
+		e.pairs("environment", env)
+	default:
+		e.environment(env)
+	}
+}
+
+// environment writes a list of one-key mappings, as CircleCI does for a job: the
+// executor's variables come first.
 func (e *emitter) environment(env []core.EnvVar) {
 	if len(env) == 0 {
 		return

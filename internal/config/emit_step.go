@@ -116,7 +116,7 @@ func (e *emitter) run(s core.StepPlan) {
 	e.w.Pair("command", r.Command)
 	e.optional("shell", r.Shell)
 	e.optional("working_directory", r.WorkingDirectory)
-	e.environment(r.Environment)
+	e.variables(r.Environment)
 	e.flag("background", r.Background)
 	e.duration("no_output_timeout", r.NoOutputTimeout)
 	e.optional("when", string(r.When))

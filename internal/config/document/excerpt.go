@@ -16,7 +16,18 @@ type Lines struct{ lines []string }
 
 // NewLines splits a text once for many excerpts.
 func NewLines(text string) *Lines {
-	return &Lines{lines: strings.Split(text, "\n")}
+	return &Lines{lines: splitLines(text)}
+}
+
+// lineBreaks are what YAML 1.1 takes for the end of a line.
+var lineBreaks = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\u0085", "\n", "\u2028", "\n", "\u2029", "\n")
+
+// splitLines cuts a text into the lines that the parser counts.
+func splitLines(text string) []string {
+	if strings.ContainsAny(text, "\r\u0085\u2028\u2029") {
+		text = lineBreaks.Replace(text)
+	}
+	return strings.Split(text, "\n")
 }
 
 // Excerpt returns a line with its number and a caret under the column, "" when
@@ -26,7 +37,7 @@ func (l *Lines) Excerpt(line, column int) string {
 	if line < 1 || line > len(l.lines) {
 		return ""
 	}
-	full := strings.TrimRight(l.lines[line-1], "\r")
+	full := l.lines[line-1]
 	column = max(column, 1)
 	start := 0
 	if column > excerptWidth-20 {

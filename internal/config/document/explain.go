@@ -65,8 +65,9 @@ func parseError(err error, source string) *Error {
 		e.Line, e.Column = position(source, at)
 		return e
 	}
-	e.Line = mistakenLine(source, text, reported)
-	e.placeIn(line(source, e.Line))
+	lines := splitLines(source)
+	e.Line = min(mistakenLine(source, text, reported), len(lines))
+	e.placeIn(lines[e.Line-1])
 	return e
 }
 
@@ -136,16 +137,6 @@ func (e *Error) placeIn(line string) {
 	if at := strings.LastIndex(line, ": "); at >= 0 && strings.Contains(e.Message, "mapping values are not allowed") {
 		e.Column = len([]rune(line[:at])) + 1
 	}
-}
-
-// line returns a line of a text, "" when there is none.
-func line(source string, number int) string {
-	for text := range strings.SplitSeq(source, "\n") {
-		if number--; number == 0 {
-			return text
-		}
-	}
-	return ""
 }
 
 // forbidden tells whether a character may not stand in YAML.
