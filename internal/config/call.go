@@ -5,6 +5,7 @@ package config
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/muster-ci/muster/core"
 	"github.com/muster-ci/muster/internal/config/document"
@@ -23,7 +24,7 @@ func (c *compiler) call(d *definition, n, place *document.Node, depth int) []cor
 		return nil
 	}
 	var plans []core.StepPlan
-	c.within(fmt.Sprintf("Error calling command: '%s'", d.title()), func() {
+	c.within(d.calling("command"), func() {
 		values, ok := c.arguments(d.parameters, given, names, place)
 		if !ok {
 			return
@@ -75,17 +76,38 @@ func (c *compiler) namedExecutor(n *document.Node) (surroundings, bool) {
 	}
 	var s surroundings
 	read := false
-	c.within(fmt.Sprintf("Error calling executor: '%s'", d.title()), func() {
+	c.within(d.calling("executor"), func() {
 		values, ok := c.arguments(d.parameters, given, names, n)
 		if !ok {
 			return
 		}
 		d.read, read = true, true
 		defer c.enter(d.owner)()
-		s = c.surroundings(c.substituteBody(d.node, scope{parameters: values}))
-		s.name = d.title()
+		s = c.madeExecutor(d, values)
 	})
 	return s, read
+}
+
+// madeExecutor expands an executor, once for each choice of arguments: jobs of
+// a matrix share a few. Nobody may change what is returned.
+func (c *compiler) madeExecutor(d *definition, values map[string]*document.Node) surroundings {
+	var key strings.Builder
+	for _, p := range d.parameters {
+		printNode(&key, values[p.name])
+	}
+	if made, ok := d.made[key.String()]; ok {
+		return made
+	}
+	before := len(c.errors) + c.more
+	s := c.surroundings(c.substituteBody(d.node, scope{parameters: values}))
+	s.name = d.title()
+	if len(c.errors)+c.more == before {
+		if d.made == nil {
+			d.made = map[string]surroundings{}
+		}
+		d.made[key.String()] = s
+	}
+	return s
 }
 
 // executor looks an executor up where its name was written: in the module of

@@ -27,11 +27,15 @@ func (c *compiler) plan(workflows []*workflow) *core.Plan {
 	return plan
 }
 
+// maxRoom is the most that a text gets before it is written.
+const maxRoom = 1 << 20
+
 // emit writes the expanded config in the shape of version 2. It holds all that
 // the workflows call, filters included, so that compiling it again gives the
 // same plan, here and on CircleCI.
 func (c *compiler) emit(workflows []*workflow) string {
 	e := &emitter{}
+	e.w.Grow(min(c.byteCount/4, maxRoom)) // a plan is larger than its text
 	e.w.Raw("version", "2")
 	if c.setup {
 		e.w.Raw("setup", "true")

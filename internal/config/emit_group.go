@@ -3,6 +3,7 @@
 package config
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/muster-ci/muster/core"
@@ -12,6 +13,9 @@ import (
 // approval and no other group has. A group stays a group in a processed config: its
 // lock is one for all members, which single jobs could not say.
 func (e *emitter) groups(workflows []*workflow, jobs []*invocation) {
+	if !slices.ContainsFunc(workflows, func(w *workflow) bool { return !w.off && len(w.groups) > 0 }) {
+		return
+	}
 	taken := map[string]bool{}
 	for _, i := range jobs {
 		taken[i.definition] = true

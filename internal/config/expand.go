@@ -50,7 +50,7 @@ func (c *compiler) expand(d *definition, given map[string]*document.Node, names 
 	if len(d.parameters) == 0 && len(names) == 0 && d.owner.name == "" {
 		read()
 	} else {
-		c.within(fmt.Sprintf("Error calling job: '%s'", d.title()), read)
+		c.within(d.calling("job"), read)
 	}
 	if len(d.parameters) == 0 && len(names) == 0 && c.unsure == 0 {
 		d.job = plan

@@ -70,3 +70,16 @@ func BenchmarkHostileWorkflows(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkCompileMatrixList makes 500 jobs of the values of one list, as a
+// repository with many parts has them; BenchmarkCompileMatrix makes them of
+// products, whose text is a tenth of it.
+func BenchmarkCompileMatrixList(b *testing.B) {
+	var text strings.Builder
+	text.WriteString("version: 2.1\njobs:\n  test:\n    parameters:\n      part: {type: string}\n    docker:\n      - image: cimg/go:1.24\n    steps:\n      - checkout\n")
+	text.WriteString("      - run: go test ./<< parameters.part >>/...\nworkflows:\n  main:\n    jobs:\n      - test:\n          matrix:\n            parameters:\n              part:\n")
+	for i := range 500 {
+		fmt.Fprintf(&text, "                - part-%d\n", i)
+	}
+	benchmarkCompile(b, text.String())
+}

@@ -133,14 +133,7 @@ func (c *compiler) invoke(i *invocation, keys *document.Node, m combination) {
 	if d == nil {
 		return
 	}
-	given, names := c.jobArguments(d, keys)
-	if len(m.names) > 0 && given == nil {
-		given = make(map[string]*document.Node, len(m.names))
-	}
-	for _, name := range m.names {
-		given[name] = m.values[name]
-		names = append(names, name)
-	}
+	given, names := m.arguments(c.jobArguments(d, keys))
 	plan := c.expand(d, given, names, i.place)
 	if plan == nil {
 		return
@@ -212,12 +205,17 @@ func (i *invocation) jobPlan() core.JobPlan {
 		return job
 	}
 	job.Requires = make([]core.Requirement, 0, len(i.requires))
-	listed := make(map[*invocation]bool, len(i.requires))
+	var listed map[*invocation]bool
+	if len(i.requires) > 1 {
+		listed = make(map[*invocation]bool, len(i.requires))
+	}
 	for _, r := range i.requires {
 		if r.job.gone || listed[r.job] {
 			continue
 		}
-		listed[r.job] = true
+		if listed != nil {
+			listed[r.job] = true
+		}
 		job.Requires = append(job.Requires, core.Requirement{Job: r.job.name, Statuses: r.statuses})
 	}
 	return job

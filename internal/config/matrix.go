@@ -132,6 +132,20 @@ func (m *matrix) combination(at int) combination {
 	return combination{names: m.names, values: values}
 }
 
+// arguments adds the values to what a call gives itself; they win.
+func (m combination) arguments(given map[string]*document.Node, names []string) (map[string]*document.Node, []string) {
+	if len(m.names) == 0 {
+		return given, names
+	}
+	if len(given) == 0 {
+		return m.values, m.names
+	}
+	for _, name := range m.names {
+		given[name] = m.values[name]
+	}
+	return given, append(names, m.names...)
+}
+
 // jobName joins the values to the job's name.
 func (m combination) jobName(job string) string {
 	var b strings.Builder

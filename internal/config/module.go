@@ -43,6 +43,9 @@ type definition struct {
 	read       bool // its body was, so that its mistakes are known
 	// job is what a job without parameters expands to, whoever calls it.
 	job *core.JobPlan
+	// made is what an executor expands to, by its arguments.
+	made map[string]surroundings
+	line string // what calling returns, made when first needed
 }
 
 // newModule makes the module whose elements a mapping holds.
@@ -61,6 +64,14 @@ func (d *definition) title() string {
 		return clip(d.name)
 	}
 	return clip(d.owner.name + "/" + d.name)
+}
+
+// calling is the line that tells in whose call a mistake is.
+func (d *definition) calling(kind string) string {
+	if d.line == "" {
+		d.line = fmt.Sprintf("Error calling %s: '%s'", kind, d.title())
+	}
+	return d.line
 }
 
 // section returns the definitions of a kind.

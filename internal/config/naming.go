@@ -32,17 +32,29 @@ type asking struct {
 }
 
 func nameJobsOf(workflows []*workflow) {
-	byAsked := map[string]*asking{}
+	count := map[string]int{}
+	for _, w := range workflows {
+		for _, i := range w.jobs {
+			if i.group == nil {
+				count[i.asked]++
+			}
+		}
+	}
+	several := map[string]*asking{}
 	var names []string
 	for _, w := range workflows {
 		for _, i := range w.jobs {
 			if i.group != nil {
 				continue
 			}
-			a := byAsked[i.asked]
+			if count[i.asked] == 1 {
+				i.name = i.asked
+				continue
+			}
+			a := several[i.asked]
 			if a == nil {
 				a = &asking{}
-				byAsked[i.asked] = a
+				several[i.asked] = a
 				names = append(names, i.asked)
 			}
 			a.jobs = append(a.jobs, i)
@@ -50,13 +62,18 @@ func nameJobsOf(workflows []*workflow) {
 		}
 	}
 	for _, name := range names {
-		if a := byAsked[name]; a.unique() {
-			for _, i := range a.jobs {
-				i.name = name
-			}
-		} else {
-			a.number(name, func(name string) bool { return byAsked[name] != nil })
-		}
+		several[name].assign(name, func(name string) bool { return count[name] > 0 })
+	}
+}
+
+// assign names the jobs that ask for one name.
+func (a *asking) assign(name string, taken func(string) bool) {
+	if !a.unique() {
+		a.number(name, taken)
+		return
+	}
+	for _, i := range a.jobs {
+		i.name = name
 	}
 }
 

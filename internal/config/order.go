@@ -4,6 +4,7 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -17,6 +18,9 @@ func (c *compiler) order(w *workflow) {
 		c.orderGroup(w, u)
 	}
 	c.checkGroupNames(w)
+	if !slices.ContainsFunc(w.jobs, func(i *invocation) bool { return len(i.requires) > 0 }) {
+		return
+	}
 	known := newLookup()
 	for _, i := range w.jobs {
 		if i.group == nil {

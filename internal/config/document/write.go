@@ -3,6 +3,7 @@
 package document
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -25,6 +26,9 @@ type Writer struct {
 
 // String returns what was written.
 func (w *Writer) String() string { return string(w.b) }
+
+// Grow makes room for so many bytes more.
+func (w *Writer) Grow(bytes int) { w.b = slices.Grow(w.b, bytes) }
 
 // In starts a level below the last key.
 func (w *Writer) In() { w.indent += 2 }
