@@ -109,6 +109,7 @@ func TestLimits(t *testing.T) {
 	for name, c := range map[string]struct{ inside, beyond, want string }{
 		"combinations": {matrix("m", 16, 32), matrix("m", 27, 19), "more than 512 combinations"},
 		"contexts":     {contexts(100), contexts(101), "more than 100 different contexts"},
+		"serial group": {"n: {serial-group: " + strings.Repeat("x", 512) + "}", "n: {serial-group: " + strings.Repeat("x", 513) + "}", "is not a serial-group"},
 		"jobs":         {strings.Repeat("n, ", 5000), strings.Repeat("n, ", 5001), "more than 5000 jobs"},
 		"edges": {
 			matrix("m", 10, 50) + strings.TrimSuffix(matrix("o", 10, 20), "}, ") + ", requires: [m]}",
