@@ -76,12 +76,16 @@ func (c *compiler) readSerialGroup(n *document.Node) string {
 // checkSerialGroups warns of a key that several jobs of a workflow hold: those
 // queue behind one another, and the order is not that of the workflow.
 func (c *compiler) checkSerialGroups(w *workflow) {
-	holders := map[string]string{}
+	holders, told := map[string]string{}, map[string]bool{}
 	hold := func(key, name string, place *document.Node) {
 		if key == "" {
 			return
 		}
 		if other, taken := holders[key]; taken {
+			if told[key] {
+				return
+			}
+			told[key] = true
 			c.warn(place, fmt.Sprintf("The serial-group %s is held twice in the workflow %s, by %s and %s", clip(key), clip(w.name), clip(other), clip(name)),
 				"put the jobs into one job group, and give that the serial-group")
 			return

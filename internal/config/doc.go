@@ -10,7 +10,8 @@
 //	orbs     references -> modules     orbs.go, reference.go, orb_source.go, orb_cache.go
 //	check    shapes, types, names      read.go, keys.go, surroundings.go, step.go
 //	expand   calls -> jobs             expand.go, template.go, call.go, logic.go
-//	order    names, requires, filters  workflow.go, requires.go, order.go, filter.go
+//	flow     workflows -> jobs         workflow.go, invocation.go, matrix.go, group.go, context.go, schedule.go, setup.go
+//	order    names, requires, filters  naming.go, requires.go, order.go, filter.go
 //	emit     plan and processed config emit*.go
 //
 // A stage goes on after a mistake as far as makes sense, so that a person sees

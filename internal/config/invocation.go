@@ -5,6 +5,7 @@ package config
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/muster-ci/muster/core"
 	"github.com/muster-ci/muster/internal/config/document"
@@ -63,6 +64,10 @@ func (c *compiler) entry(n *document.Node) (entry, bool) {
 	case n.Kind == document.String:
 	case n.Kind == document.Map && len(n.Keys) == 1:
 		e = entry{called: n.Keys[0].Text, place: n.KeyAt(0), keys: n.Items[0]}
+		if c.reuse && strings.Contains(e.called, "<<") {
+			c.fail(e.place, "A key cannot be made of references", "write the job's name out; its keys may hold << >>")
+			return e, false
+		}
 	case n.Kind == document.Map:
 		c.fail(n, "expected a job with its keys indented below it", "write - name: and, four spaces further in, its keys")
 		return e, false
