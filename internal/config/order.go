@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/muster-ci/muster/core"
 )
 
 // maxEdges bounds the requirements of all jobs together: where a matrix
@@ -60,19 +62,30 @@ func (l *lookup) add(i *invocation, name string) {
 	l.byName[name] = i
 }
 
-// find returns the jobs that a name stands for; none for one that is unknown or
-// not clear.
-func (l *lookup) find(name string) []*invocation {
-	found := l.asked[name]
+// find returns the jobs that a name stands for when a job requires it; none
+// for one that is unknown or not clear. No job means itself: of two jobs with
+// one name the second may require the first by it.
+func (l *lookup) find(name string, by *invocation) []*invocation {
+	others := l.others(name, by)
 	switch {
-	case len(found) == 1:
-		return found
+	case others == 1 && l.asked[name][0] == by:
+		return l.asked[name][1:]
+	case others == 1:
+		return l.asked[name][:1]
 	case len(l.alias[name]) > 0:
 		return l.alias[name]
-	case len(found) == 0 && l.byName[name] != nil:
+	case others == 0 && l.byName[name] != nil && l.byName[name] != by:
 		return []*invocation{l.byName[name]}
 	}
 	return nil
+}
+
+// others counts the jobs that ask for a name, but for one.
+func (l *lookup) others(name string, but *invocation) int {
+	if but.asked == name && len(l.asked[name]) > 0 {
+		return len(l.asked[name]) - 1
+	}
+	return len(l.asked[name])
 }
 
 // resolve puts jobs in the place of the names that a job requires.
@@ -82,7 +95,7 @@ func (c *compiler) resolve(w *workflow, i *invocation, known *lookup) {
 	}
 	resolved := make([]requirement, 0, len(i.requires))
 	for _, r := range i.requires {
-		found := known.find(r.asked)
+		found := known.find(r.asked, i)
 		if c.edges += len(found); c.edges > maxEdges {
 			c.fail(r.place, fmt.Sprintf("The jobs require one another more than %d times; that is the limit", maxEdges), "put a no-op job between: it requires the one side, and the other side requires it")
 			panic(stopped{})
@@ -104,10 +117,12 @@ func (c *compiler) unresolved(w *workflow, i *invocation, r requirement, known *
 		c.more++
 		return
 	}
-	if c.reuse && len(c.errors) > 0 && strings.Contains(r.asked, "<<") {
-		return // the reference could not be replaced, which was told
+	if slices.ContainsFunc(c.errors, func(e core.ConfigError) bool {
+		return e.Line == r.place.Line && e.Column == r.place.Column && !strings.HasPrefix(e.Message, "Job '")
+	}) {
+		return // its reference could not be replaced, which was told
 	}
-	count := len(known.asked[r.asked])
+	count := known.others(r.asked, i)
 	way := "give the calls of the job a name each, and require those"
 	if count == 0 {
 		const enough = 1000 // of which a few are shown
