@@ -37,6 +37,28 @@ func (c *compiler) call(d *definition, n, place *document.Node, depth int) []cor
 	return plans
 }
 
+// calledJob returns the definition that an invocation runs: the orb's job that
+// `override-with` names where there is one, else the job that is listed.
+func (c *compiler) calledJob(i *invocation, keys *document.Node) *definition {
+	at := keys.Get("override-with")
+	if c.text(at) == "" {
+		return c.find("job", i.called, i.place)
+	}
+	alias, _, ok := strings.Cut(at.Text, "/")
+	switch {
+	case !ok:
+		c.fail(at, fmt.Sprintf("%q names no job of an orb", clip(at.Text)), "write override-with: orb/job, with the orb's name under orbs:")
+	case c.orbs[alias] == nil:
+		c.warn(at, fmt.Sprintf("No orb is called %s here, so that the job %s keeps its own definition", clip(alias), clip(i.called)), c.unknownAlias(at.Text))
+	default:
+		if d := c.peek("job", at.Text); d != nil {
+			c.peek("job", i.called) // is in use all the same
+			return d
+		}
+	}
+	return c.find("job", i.called, i.place)
+}
+
 // given reads the arguments of a command's call.
 func (c *compiler) given(n *document.Node) (map[string]*document.Node, []string, bool) {
 	if n == nil || n.Kind == document.Null {

@@ -131,7 +131,7 @@ func (c *compiler) common(i *invocation, keys *document.Node) {
 
 // invoke expands the job that is called.
 func (c *compiler) invoke(i *invocation, keys *document.Node, m combination) {
-	d := c.find("job", i.called, i.place)
+	d := c.calledJob(i, keys)
 	if at := keys.Get("type"); at != nil {
 		c.fail(at, "type can only be approval here", "write the type in the job's definition")
 	}
@@ -162,10 +162,6 @@ func (c *compiler) jobArguments(d *definition, keys *document.Node) (map[string]
 	var names []string
 	for i, key := range keys.Keys {
 		if slices.Contains(callKeys.permitted, key.Text) {
-			continue
-		}
-		if way, later := callKeys.later[key.Text]; later {
-			c.fail(keys.KeyAt(i), "The key ["+key.Text+"] is not supported by Muster yet", "until it is: "+way)
 			continue
 		}
 		if len(d.parameters) == 0 {

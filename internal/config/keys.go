@@ -44,10 +44,7 @@ var (
 	matrixKeys = keySet{permitted: []string{"alias", "exclude", "parameters"}, required: []string{"parameters"}}
 	// callKeys are the keys beside which a job's parameters stand.
 	callKeys = keySet{
-		permitted: []string{"context", "filters", "matrix", "name", "post-steps", "pre-steps", "requires", "serial-group", "type"},
-		later: map[string]string{
-			"override-with": "call the job itself",
-		},
+		permitted: []string{"context", "filters", "matrix", "name", "override-with", "post-steps", "pre-steps", "requires", "serial-group", "type"},
 	}
 	filterKeys = keySet{permitted: []string{"branches", "tags"}}
 	branchKeys = keySet{permitted: []string{"ignore", "only"}}

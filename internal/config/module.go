@@ -128,26 +128,27 @@ func (m *module) known(kind string) []string {
 	return names
 }
 
-// command looks for a command of the module or of one of its orbs, nil when
-// there is none, which is no mistake: there are built-in steps too.
-func (c *compiler) command(name string) *definition {
-	if d := c.commands[name]; d != nil {
-		return d
-	}
-	if alias, rest, ok := strings.Cut(name, "/"); ok {
+// peek looks for a definition of the module or of one of its orbs, nil when
+// there is none, which is no mistake: there are built-in steps, and jobs that
+// stand in for others.
+func (c *compiler) peek(kind, name string) *definition {
+	d := c.section(kind)[name]
+	if alias, rest, ok := strings.Cut(name, "/"); d == nil && ok {
 		if orb := c.orbs[alias]; orb != nil && orb.module != nil {
 			orb.used = true
-			return orb.module.commands[rest]
+			d = orb.module.section(kind)[rest]
 		}
 	}
-	return nil
+	if d != nil {
+		d.used = true
+	}
+	return d
 }
 
 // find looks a definition up in the module that is being read, and in its orbs,
 // and tells when it is not there.
 func (c *compiler) find(kind, name string, place *document.Node) *definition {
-	if d := c.section(kind)[name]; d != nil {
-		d.used = true
+	if d := c.peek(kind, name); d != nil {
 		return d
 	}
 	m, rest, prefix := c.module, name, ""
@@ -159,10 +160,6 @@ func (c *compiler) find(kind, name string, place *document.Node) *definition {
 			}
 			m, rest, prefix = orb.module, after, alias+"/"
 		}
-	}
-	if d := m.section(kind)[rest]; d != nil {
-		d.used = true
-		return d
 	}
 	c.notFound(m, kind, rest, prefix, place)
 	return nil

@@ -47,7 +47,7 @@ func (c *compiler) step(plans []core.StepPlan, n *document.Node, depth int) []co
 		c.fail(n, "expected a step, found: "+n.Kind.String(), "write - checkout, or - run: command")
 		return plans
 	}
-	if d := c.command(name); d != nil {
+	if d := c.peek("command", name); d != nil {
 		return append(plans, c.call(d, arguments, place, depth)...)
 	}
 	read := builtinSteps[name]
@@ -93,7 +93,7 @@ var stepNames = append(slices.Sorted(maps.Keys(builtinSteps)), "steps", "unless"
 // the step does without them.
 func (c *compiler) standsAlone(n *document.Node) bool {
 	name := n.Keys[0].Text
-	known := c.command(name) != nil || slices.Contains([]string{"add_ssh_keys", "checkout", "install_signing_bundle", "setup_remote_docker"}, name)
+	known := c.peek("command", name) != nil || slices.Contains([]string{"add_ssh_keys", "checkout", "install_signing_bundle", "setup_remote_docker"}, name)
 	return known && n.Items[0].Kind == document.Null
 }
 
