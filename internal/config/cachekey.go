@@ -20,7 +20,7 @@ const (
 // and variables exist only where the job runs.
 var (
 	cacheKeyValues    = []string{"Branch", "BuildNum", "CheckoutKey", "Environment", "Revision"}
-	cacheKeyFunctions = map[string]any{"arch": true, "checksum": true, "epoch": true}
+	cacheKeyFunctions = map[string]any{"arch": true, "checksum": true, "epoch": true, "round": true}
 )
 
 var unknownFunction = regexp.MustCompile(`^function "([^"]*)" not defined`)

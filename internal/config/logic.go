@@ -30,6 +30,8 @@ func (c *compiler) condition(n *document.Node, depth int) bool {
 			return false
 		}
 		return c.operator(n.Keys[0].Text, n.Items[0], n.KeyAt(0), depth)
+	case n.Kind == document.List && n.Derived:
+		return len(n.Items) > 0 // steps that were given as an argument
 	case n.Kind == document.List:
 		c.fail(n, "a logic statement cannot be a list", "write and: or or: before the list")
 		return false

@@ -103,7 +103,7 @@ func (c *compiler) enumValues(p *parameter, n *document.Node) bool {
 	enum := n.Get("enum")
 	switch {
 	case p.kind != "enum" && enum != nil:
-		c.fail(enum, fmt.Sprintf("a parameter of type %s has no enum", p.kind), "write type: enum")
+		c.warn(enum, fmt.Sprintf("a parameter of type %s has no enum, so this is ignored", p.kind), "write type: enum")
 	case p.kind != "enum":
 	case enum == nil || enum.Kind != document.List || len(enum.Items) == 0:
 		c.fail(n, "a parameter of type enum needs the list of its values", "add enum: [one, two]")

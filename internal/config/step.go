@@ -35,6 +35,9 @@ func (c *compiler) step(plans []core.StepPlan, n *document.Node, depth int) []co
 	name, arguments, place := n.Text, (*document.Node)(nil), n
 	switch {
 	case n.Kind == document.String:
+	case n.Kind == document.List && n.Derived:
+		// - << parameters.steps >> does what - steps: << parameters.steps >> does.
+		return append(plans, c.steps(n, depth)...)
 	case n.Kind == document.Map && len(n.Keys) == 1:
 		name, arguments, place = n.Keys[0].Text, n.Items[0], n.KeyAt(0)
 	case n.Kind == document.Map && len(n.Keys) > 1 && c.standsAlone(n):
