@@ -58,6 +58,9 @@ func (c *compiler) restoreCache(n, place *document.Node) (core.StepPlan, bool) {
 	}
 	before := len(c.errors) + c.more
 	for _, node := range nodes {
+		if node.Derived && node.Kind == document.String && node.Text == "" && len(nodes) > 1 {
+			continue // a section left nothing of it, as published orbs do it
+		}
 		step.Keys = append(step.Keys, c.cacheKey(node))
 	}
 	if len(c.errors)+c.more == before {
