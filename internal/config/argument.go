@@ -100,14 +100,12 @@ func describe(n *document.Node, quote string) string {
 // arguments matches what a call gives with what is declared. Names lists the
 // given arguments, place is where the call stands.
 func (c *compiler) arguments(declared []parameter, given map[string]*document.Node, names []string, place *document.Node) (map[string]*document.Node, bool) {
-	c.labour(place, len(declared)+len(names))
+	c.labour(place, givenWeight*(len(declared)+len(names)))
 	values := make(map[string]*document.Node, len(declared))
-	known := make(map[string]bool, len(declared))
 	ok := true
 	var missing []string
 	for _, p := range declared {
 		value, present := given[p.name]
-		known[p.name] = true
 		switch {
 		case present:
 			ok = c.fits(p, value) && ok
@@ -115,11 +113,12 @@ func (c *compiler) arguments(declared []parameter, given map[string]*document.No
 		case p.fallback != nil:
 			values[p.name] = canonical(p, p.fallback)
 		default:
+			values[p.name] = nil
 			missing = append(missing, p.name)
 		}
 	}
 	for _, name := range names {
-		if !known[name] {
+		if _, known := values[name]; !known {
 			c.fail(argumentPlace(given[name], place), "Unexpected argument(s): "+clip(name), declaredNames(declared, name))
 			ok = false
 		}

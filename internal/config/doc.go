@@ -6,10 +6,10 @@
 // Compile runs plain stages over one document; each is a file or a few:
 //
 //	parse    text -> document          internal/config/document
-//	select   document -> definitions   select.go, module.go, parameter.go
+//	select   document -> definitions   select.go, module.go, parameter.go, argument.go
 //	orbs     references -> modules     orbs.go, reference.go, orb_source.go, orb_cache.go
 //	check    shapes, types, names      read.go, keys.go, surroundings.go, step.go
-//	expand   calls -> jobs             expand.go, template.go, call.go, logic.go
+//	expand   calls -> jobs             expand.go, tag.go, scope.go, template.go, call.go, logic.go, value.go
 //	flow     workflows -> jobs         workflow.go, invocation.go, matrix.go, group.go, context.go, schedule.go, setup.go
 //	order    names, requires, filters  naming.go, requires.go, order.go, filter.go
 //	emit     plan and processed config emit*.go

@@ -207,7 +207,7 @@ func (c *compiler) pattern(n *document.Node, text string) *expression.Pattern {
 		c.patternsRead[text] = known
 		c.labour(n, len(text))
 		if known.err == nil {
-			c.labour(n, known.pattern.Size())
+			c.labour(n, patternWeight*known.pattern.Size())
 		}
 	}
 	if known.err != nil {
@@ -217,8 +217,17 @@ func (c *compiler) pattern(n *document.Node, text string) *expression.Pattern {
 }
 
 // match tells whether a pattern matches all of a text, and counts what it
-// costs.
+// costs. Many jobs ask the same of the same branch.
 func (c *compiler) match(n *document.Node, p *expression.Pattern, text string) bool {
-	c.labour(n, p.Size()*(1+len(text))/10)
-	return p.Match(text)
+	question := matchedText{p, text}
+	answer, known := c.matched[question]
+	if !known {
+		c.labour(n, p.Size()*(1+len(text))/matchShare)
+		if c.matched == nil {
+			c.matched = map[matchedText]bool{}
+		}
+		answer = p.Match(text)
+		c.matched[question] = answer
+	}
+	return answer
 }

@@ -55,15 +55,24 @@ func (c *compiler) lookup(name string, s scope) *document.Node {
 // pipelineValue returns a value of the trigger, null for one that is known and
 // absent, nil for one that is not known.
 func (c *compiler) pipelineValue(name string) *document.Node {
-	value, given := c.request.Values[name]
-	if !given && !knownValue(name) {
-		return nil
+	n, met := c.values[name]
+	if met {
+		return n
 	}
 	c.read(name)
-	if value == nil {
-		return document.Scalar(document.Null, absentValue, nil)
+	value, given := c.request.Values[name]
+	switch {
+	case !given && !knownValue(name):
+		return nil
+	case value == nil:
+		n = document.Scalar(document.Null, absentValue, nil)
+	default:
+		n, _ = fromTrigger(value)
 	}
-	n, _ := fromTrigger(value)
+	if c.values == nil {
+		c.values = map[string]*document.Node{}
+	}
+	c.values[name] = n
 	return n
 }
 

@@ -11,19 +11,15 @@ import (
 	"github.com/muster-ci/muster/internal/config/expression"
 )
 
-// templating is what a compilation remembers of texts that it met before, and
-// the work that expressions have done so far.
+// templating is what a compilation remembers of texts, names and patterns that
+// it met before, and the work that they have made so far.
 type templating struct {
 	templates    map[string]*template
 	expressions  map[string]parsedExpression
+	values       map[string]*document.Node // of the pipeline; nil for an unknown name
 	patternsRead map[string]compiledPattern
+	matched      map[matchedText]bool
 	work         int
-}
-
-// compiledPattern is what a regular expression was understood as.
-type compiledPattern struct {
-	pattern *expression.Pattern
-	err     error
 }
 
 // parsedExpression is what a source was understood as.
@@ -32,9 +28,29 @@ type parsedExpression struct {
 	err        error
 }
 
+// compiledPattern is what a regular expression was understood as.
+type compiledPattern struct {
+	pattern *expression.Pattern
+	err     error
+}
+
+// matchedText is a question that was answered.
+type matchedText struct {
+	pattern *expression.Pattern
+	text    string
+}
+
 // maxWork bounds what the expressions, patterns and arguments of a config may
-// do: about as many operators, arguments, or bytes looked at by a small pattern.
-const maxWork = 1_000_000
+// do. A unit is about the time in which a tag is put in. The weights below are
+// of work whose units take as long as several.
+const (
+	maxWork       = 1_000_000
+	nameWeight    = 8   // a name of an expression
+	givenWeight   = 5   // an argument of a call
+	patternWeight = 10  // an instruction of a pattern
+	textShare     = 256 // bytes of a template that is used once more
+	matchShare    = 2   // instructions times bytes, of a match
+)
 
 // substitute replaces the references in a tree. What holds none is returned as
 // it is; results are never looked at again, so that a value that happens to
@@ -119,6 +135,7 @@ func broken(n *document.Node) *document.Node {
 
 // template cuts a text, or remembers how it was cut.
 func (c *compiler) template(n *document.Node) *template {
+	c.labour(n, 1+len(n.Text)/textShare)
 	if t := c.templates[n.Text]; t != nil {
 		return t
 	}
@@ -220,10 +237,10 @@ func (c *compiler) evaluate(n *document.Node, e *expression.Expression, source s
 	if !known {
 		return nil
 	}
-	c.labour(n, len(e.Names())+1)
+	c.labour(n, nameWeight*(1+len(e.Names())))
 	value, err := e.Evaluate(expression.Environment{
 		Lookup: func(name string) (expression.Value, bool) { return valueOf(c.lookup(name, s)), true },
-		Spend:  func(work int) bool { c.labour(n, work/10); return true },
+		Spend:  func(work int) bool { c.labour(n, work/matchShare); return true },
 	})
 	var mistake *expression.Error
 	if errors.As(err, &mistake) {
@@ -244,6 +261,7 @@ type renderer struct {
 // render writes blocks. Those that do not count are read all the same, so that
 // a mistake in them is told today.
 func (r *renderer) render(blocks []block, counts bool) {
+	r.labour(r.place, len(blocks))
 	for _, b := range blocks {
 		switch b.kind {
 		case plainText:

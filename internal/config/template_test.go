@@ -14,7 +14,7 @@ import (
 
 // templated substitutes in one text, and returns the result with its kind, and
 // the first lines of the mistakes.
-func templated(t *testing.T, text string) (got string, mistakes []string) {
+func templated(t testing.TB, text string) (got string, mistakes []string) {
 	t.Helper()
 	scalar := func(kind document.Kind, text string) *document.Node { return document.Scalar(kind, text, nil) }
 	c := &compiler{problems: newProblems("f", ""), reuse: true, ctx: t.Context(), read: func(string) {}}
@@ -131,4 +131,29 @@ func TestTemplateMistakes(t *testing.T) {
 			t.Errorf("%.60q: %s", text, diff)
 		}
 	}
+}
+
+// FuzzTemplate: nothing panics, the same text gives the same result twice, and a
+// text whose tags are all escaped is the text without the escapes.
+func FuzzTemplate(f *testing.F) {
+	for _, seed := range []string{
+		"<< parameters.n >>", "a << parameters.text >> b", `\\<< 1 >>`, `\<<EOF`, "<<# parameters.yes >>x<</ parameters.yes >>",
+		"<<^ parameters.no >><< 1 or 2 >><</ parameters.no >>", "<<>>", "<<", ">>", "<</ a >>", "<<# a", "<<include(x)>>", "<< pipeline.parameters.a:b >>",
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		first, mistakes := templated(t, text)
+		second, again := templated(t, text)
+		if first != second || !cmp.Equal(mistakes, again) {
+			t.Fatalf("%q: %q %q, then %q %q", text, first, mistakes, second, again)
+		}
+		if strings.Contains(text, `\<`) || strings.Contains(text, "<<<") {
+			return
+		}
+		got, mistakes := templated(t, strings.ReplaceAll(text, "<<", `\<<`))
+		if mistakes != nil || got != "String "+text {
+			t.Fatalf("%q escaped: %q %q", text, got, mistakes)
+		}
+	})
 }

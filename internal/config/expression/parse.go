@@ -4,8 +4,10 @@ package expression
 
 import "slices"
 
-// maxDepth bounds parentheses and negations around one another.
-const maxDepth = 100
+const (
+	maxDepth    = 100 // parentheses and negations around one another
+	patternWork = 10  // for each instruction of a pattern, against 1 for a token
+)
 
 // Expression is a text that was understood.
 type Expression struct {
@@ -61,7 +63,7 @@ func Parse(source string) (*Expression, error) {
 			e.names = append(e.names, Name{Text: t.lexeme, Position: t.position})
 		}
 		if t.kind == pattern {
-			e.work += t.value.pattern.size
+			e.work += patternWork * t.value.pattern.size
 		}
 	}
 	return e, nil

@@ -98,7 +98,7 @@ func (s *Service) prepare(ctx context.Context, p *pipeline) (outcome, error) {
 		return o, err
 	}
 	result, err := s.configs.Compile(ctx, core.CompileRequest{
-		Config: o.config, Parameters: p.Parameters.V, Values: pipelineValues(p, o.source),
+		Config: o.config, Parameters: p.Parameters.V, Values: pipelineValues(p, o.source, c.Given != ""),
 	})
 	if err != nil {
 		return o, fmt.Errorf("asking for a plan: %w", err)

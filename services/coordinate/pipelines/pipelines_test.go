@@ -385,7 +385,10 @@ func TestValues(t *testing.T) {
 		"trigger_source": "api", "trigger.type": "api", "git.branch": "main", "git.branch.is_default": true,
 		"git.revision": revision, "git.repo_owner": "acme", "git.repo_name": "site",
 		"git.repo_url": "https://github.com/acme/site", "git.commit.subject": "a change",
-		"config.file_path": configPath, "config.sha": revision, "config.ref": "refs/heads/main",
+		"config.file_path": configPath, "config.sha": revision, "config.ref": "refs/heads/main", "config.file_type": "circleci",
+		"config.repository.name": "acme/site", "config.repository.url": "https://github.com/acme/site", "config_source": "github",
+		"project.id": "p", "project.slug": "gh/acme/site", "organization.id": "o",
+		"event.name": "api", "event.action": "api", "event.circleci_actor_id": "u",
 	}
 	if diff := cmp.Diff(want, got.Values); diff != "" {
 		t.Error(diff)

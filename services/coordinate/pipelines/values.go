@@ -12,8 +12,8 @@ import (
 
 // pipelineValues returns what a config may read as `pipeline.*`. A value that
 // is not known, or empty, is left out: to the config language it is declared
-// and null.
-func pipelineValues(p *pipeline, source core.Source) core.PipelineValues {
+// and null. given tells that the config came with the trigger.
+func pipelineValues(p *pipeline, source core.Source, given bool) core.PipelineValues {
 	project, trigger := p.Context.V, p.Trigger.V
 	remote := source.RepositoryURL
 	if remote == "" {
@@ -21,32 +21,61 @@ func pipelineValues(p *pipeline, source core.Source) core.PipelineValues {
 	}
 	v := core.PipelineValues{"id": p.ID, "number": p.Number}
 	for name, text := range map[string]string{
-		"project.git_url":        remote,
-		"project.type":           projectType(project, remote),
-		"trigger_source":         string(trigger.Type),
-		"trigger.type":           string(trigger.Type),
-		"trigger.received_at":    trigger.ReceivedAt.UTC().Format(time.RFC3339),
-		"git.branch":             source.Branch,
-		"git.tag":                source.Tag,
-		"git.revision":           source.Revision,
-		"git.repo_owner":         project.Organization.Name,
-		"git.repo_name":          project.Name,
-		"git.repo_url":           remote,
-		"git.commit.subject":     source.Subject,
-		"git.commit.body":        source.Body,
-		"git.commit.author_name": source.Author,
-		"config.file_path":       configPath,
-		"config.sha":             source.Revision,
-		"config.ref":             ref(source),
+		"project.git_url":         remote,
+		"project.id":              string(project.ID),
+		"project.slug":            project.Slug(),
+		"project.type":            projectType(project, remote),
+		"organization.id":         string(project.Organization.ID),
+		"trigger_source":          string(trigger.Type),
+		"trigger.type":            string(trigger.Type),
+		"trigger.received_at":     trigger.ReceivedAt.UTC().Format(time.RFC3339),
+		"event.circleci_actor_id": string(trigger.Actor.ID),
+		"git.branch":              source.Branch,
+		"git.tag":                 source.Tag,
+		"git.revision":            source.Revision,
+		"git.repo_owner":          project.Organization.Name,
+		"git.repo_name":           project.Name,
+		"git.repo_url":            remote,
+		"git.commit.subject":      source.Subject,
+		"git.commit.body":         source.Body,
+		"git.commit.author_name":  source.Author,
 	} {
-		if text != "" {
-			v[name] = text
-		}
+		set(v, name, text)
+	}
+	if trigger.Type == core.TriggerAPI {
+		v["event.name"], v["event.action"] = string(trigger.Type), string(trigger.Type)
 	}
 	if source.Branch != "" {
 		v["git.branch.is_default"] = source.Branch == project.DefaultBranch
 	}
+	configValues(v, project, source, given)
 	return v
+}
+
+// configValues adds where the config comes from.
+func configValues(v core.PipelineValues, project core.Project, source core.Source, given bool) {
+	if given {
+		v["config_source"] = "api"
+		return
+	}
+	for name, text := range map[string]string{
+		"config_source":          projectType(project, source.RepositoryURL),
+		"config.file_path":       configPath,
+		"config.file_type":       "circleci",
+		"config.sha":             source.Revision,
+		"config.ref":             ref(source),
+		"config.repository.name": project.Organization.Name + "/" + project.Name,
+		"config.repository.url":  source.RepositoryURL,
+	} {
+		set(v, name, text)
+	}
+}
+
+// set adds a value that is not empty.
+func set(v core.PipelineValues, name, text string) {
+	if text != "" {
+		v[name] = text
+	}
 }
 
 // configPath is where a repository keeps its config.

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package config
+
+import (
+	"fmt"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/muster-ci/muster/core"
+	"github.com/muster-ci/muster/internal/config/document"
+)
+
+// hostileExpressions returns configs whose expressions, templates, patterns or
+// parameters ask for much work, each with a part of the mistake that ends it.
+func hostileExpressions() map[string][2]string {
+	const head = "version: 2.1\n"
+	job := func(parameters, steps string) string {
+		return head + "jobs: {build: {parameters: {" + parameters + "}, machine: true, steps: [" + steps + "]}}\n"
+	}
+	var distinct, declared, given, patterns strings.Builder
+	for i := range 8_000 {
+		fmt.Fprintf(&distinct, "run: '<< 1 < %d >>', ", i)
+	}
+	for i := range 8_000 {
+		fmt.Fprintf(&declared, "p%d: {type: integer, default: 1}, ", i)
+	}
+	for i := range 900 {
+		fmt.Fprintf(&given, "g%d: {type: integer, default: 1}, ", i)
+		fmt.Fprintf(&patterns, "when: {condition: {matches: {pattern: '(a{90}|b{90}){9}%d', value: x}}, steps: []}, ", i)
+	}
+	steps := func(list string, key string) string {
+		return "{" + strings.ReplaceAll(strings.TrimSuffix(list, ", "), ", "+key+":", "}, {"+key+":") + "}"
+	}
+	long := strings.Repeat("a ", 600)
+	return map[string][2]string{
+		"an expression in a dive": {job("", "run: '<< "+strings.Repeat("(", 2000)+" >>'"), "100 levels deep; that is the limit"},
+		"a long expression":       {job("", "run: '<< "+strings.Repeat("1 or ", 100_000)+"1 >>'"), "less than 2048 characters"},
+		"different expressions":   {job("", steps(distinct.String(), "run")), "5000 different expressions; that is the limit"},
+		"sections in a dive":      {job("f: {type: boolean, default: true}", "run: '"+strings.Repeat("<<# parameters.f >>", 50_000)+"'"), "50 levels deep; that is the limit"},
+		"unclosed tags":           {job("", "run: '"+strings.Repeat("<<", 400_000)+"'"), "Expected expression after '<<'"},
+		"escapes and a mistake":   {job("", "run: '"+strings.Repeat(`\<<>>`, 150_000)+"<<'"), "Expected expression after '<<'"},
+		"many parameters":         {job(declared.String(), "checkout"), "1000 is the limit"},
+		"many arguments": {
+			head + "commands: {c: {parameters: {" + given.String() + "}, steps: [checkout]}}\njobs: {build: {machine: true, steps: [" + strings.Repeat("c, ", 20_000) + "]}}\n",
+			"units of work; that is the limit",
+		},
+		"large patterns": {job("", steps(patterns.String(), "when")), "units of work; that is the limit"},
+		"a pattern on a long text": {
+			job("t: {type: string, default: '"+strings.Repeat("a", 200_000)+"'}", "{when: {condition: '<< parameters.t matches /(a*)*(a*)*(a*)*(a*)*b/ >>', steps: []}}"),
+			"units of work; that is the limit",
+		},
+		"one expression, often": {
+			head + "commands: {c: {steps: [run: '<< " + strings.Repeat("pipeline.number == 1 or ", 80) + "1 >>']}}\njobs: {build: {machine: true, steps: [" + strings.Repeat("c, ", 20_000) + "]}}\n",
+			"units of work; that is the limit",
+		},
+		"a text that grows": {
+			job("t: {type: string, default: '"+long+"'}", "run: '"+strings.Repeat("<< parameters.t >>", 10_000)+"'"),
+			"bytes; that is the limit",
+		},
+		"a condition in a dive": {
+			job("", "{when: {steps: [], condition: "+strings.Repeat("{not: ", 200)+"1"+strings.Repeat("}", 200)+"}}"),
+			"deep",
+		},
+	}
+}
+
+func TestHostileExpressionsEndSoon(t *testing.T) {
+	t.Parallel()
+	for name, c := range hostileExpressions() {
+		start := time.Now()
+		result := compile(c[0], nil)
+		took := time.Since(start)
+		start = time.Now()
+		_, _ = document.Parse(c[0], document.Limits{})
+		// As in TestHostileConfigsEndSoon: ten times the promise, and reading.
+		if read := time.Since(start); took > 500*time.Millisecond+10*read {
+			t.Errorf("%s: took %s, of which reading it is %s", name, took, read)
+		}
+		found := false
+		for _, e := range result.Errors {
+			found = found || strings.Contains(e.Message, c[1])
+		}
+		if result.Plan != nil || !found {
+			t.Errorf("%s: want %q in %.2000v", name, c[1], result.Errors)
+		}
+	}
+}
+
+func TestLimitsOfWhatATriggerGives(t *testing.T) {
+	t.Parallel()
+	many := map[string]any{}
+	for i := range 100_000 {
+		many[fmt.Sprint(i)] = i
+	}
+	for want, parameters := range map[string]map[string]any{
+		"The trigger gives 100000 pipeline parameters; 100 is the limit":                     many,
+		"has 129 characters; 128 is the limit":                                               {strings.Repeat("k", 129): 1},
+		"The value of the pipeline parameter s has 513 characters; 512":                      {"s": strings.Repeat("é", 513)},
+		"Unexpected argument(s): other":                                                      {"other": true},
+		`Type error for argument s: expected type: string, actual value: "1" (type integer)`: {"s": 1.0},
+		"The pipeline parameter s has a value of type []interface {}":                        {"s": []any{}},
+	} {
+		request := core.CompileRequest{Config: "version: 2.1\nparameters: {s: {type: string, default: x}}\njobs: {build: {machine: true, steps: [checkout]}}\n", Parameters: parameters}
+		start := time.Now()
+		result, _ := Compile(t.Context(), request, Options{})
+		if took := time.Since(start); took > 500*time.Millisecond {
+			t.Errorf("%s: took %s", want, took)
+		}
+		if len(result.Errors) == 0 || !strings.Contains(result.Errors[0].Message, want) {
+			t.Errorf("got %v, want %s", result.Errors, want)
+		}
+	}
+}
+
+// BenchmarkHostileExpressions also tells how much memory each takes.
+func BenchmarkHostileExpressions(b *testing.B) {
+	for name, c := range hostileExpressions() {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				compile(c[0], nil)
+			}
+			b.StopTimer()
+			start := time.Now()
+			_, _ = document.Parse(c[0], document.Limits{})
+			b.ReportMetric(float64(time.Since(start).Microseconds())/1000, "read-ms")
+			runtime.GC()
+		})
+	}
+}
