@@ -57,6 +57,12 @@ variable "objects_volume" {
   default     = ""
 }
 
+variable "objects_secret" {
+  description = "Whether the bucket's credentials come from Vault: muster/services/configs/objects with access_key_id and secret_access_key."
+  type        = bool
+  default     = false
+}
+
 job "configs" {
   namespace = "muster"
   type      = "service"
@@ -142,6 +148,21 @@ job "configs" {
           {{ range service "postgres" }}MUSTER_STORE_DSN=postgres://{{ $user }}:{{ $password }}@{{ .Address }}:{{ .Port }}/muster{{ end }}
           {{ end }}
         EOF
+      }
+
+      # The bucket's credentials, where the clients have no role of their own.
+      dynamic "template" {
+        for_each = var.objects_secret ? ["secrets/objects.env"] : []
+        content {
+          destination = template.value
+          env         = true
+          data        = <<-EOT
+            {{ with secret "muster/data/services/configs/objects" }}
+            AWS_ACCESS_KEY_ID="{{ .Data.data.access_key_id }}"
+            AWS_SECRET_ACCESS_KEY="{{ .Data.data.secret_access_key }}"
+            {{ end }}
+          EOT
+        }
       }
 
       env {

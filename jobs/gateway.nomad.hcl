@@ -69,6 +69,12 @@ variable "base_url" {
   default     = "http://127.0.0.1"
 }
 
+variable "objects_secret" {
+  description = "Whether the bucket's credentials come from Vault: muster/services/gateway/objects with access_key_id and secret_access_key."
+  type        = bool
+  default     = false
+}
+
 job "gateway" {
   namespace = "muster"
   type      = "service"
@@ -153,6 +159,21 @@ job "gateway" {
         destination = "local/store.env"
         env         = true
         data        = "MUSTER_STORE_DSN=none"
+      }
+
+      # The bucket's credentials, where the clients have no role of their own.
+      dynamic "template" {
+        for_each = var.objects_secret ? ["secrets/objects.env"] : []
+        content {
+          destination = template.value
+          env         = true
+          data        = <<-EOT
+            {{ with secret "muster/data/services/gateway/objects" }}
+            AWS_ACCESS_KEY_ID="{{ .Data.data.access_key_id }}"
+            AWS_SECRET_ACCESS_KEY="{{ .Data.data.secret_access_key }}"
+            {{ end }}
+          EOT
+        }
       }
 
       env {

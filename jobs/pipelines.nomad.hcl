@@ -45,6 +45,24 @@ variable "log_level" {
   default = "info"
 }
 
+variable "objects_url" {
+  description = "The bucket: s3://name?region=... (any S3-compatible store), or file:///objects on objects_volume."
+  type        = string
+  default     = "file:///objects"
+}
+
+variable "objects_volume" {
+  description = "Host volume for a file bucket, mounted at /objects; empty for a real bucket."
+  type        = string
+  default     = ""
+}
+
+variable "objects_secret" {
+  description = "Whether the bucket's credentials come from Vault: muster/services/pipelines/objects with access_key_id and secret_access_key."
+  type        = bool
+  default     = false
+}
+
 job "pipelines" {
   namespace = "muster"
   type      = "service"
@@ -81,6 +99,15 @@ job "pipelines" {
         path     = "/ready"
         interval = "5s"
         timeout  = "3s"
+      }
+    }
+
+    dynamic "volume" {
+      for_each = var.objects_volume == "" ? [] : [var.objects_volume]
+      labels   = ["objects"]
+      content {
+        type   = "host"
+        source = volume.value
       }
     }
 
@@ -123,14 +150,38 @@ job "pipelines" {
         EOF
       }
 
+      # The bucket's credentials, where the clients have no role of their own.
+      dynamic "template" {
+        for_each = var.objects_secret ? ["secrets/objects.env"] : []
+        content {
+          destination = template.value
+          env         = true
+          data        = <<-EOT
+            {{ with secret "muster/data/services/pipelines/objects" }}
+            AWS_ACCESS_KEY_ID="{{ .Data.data.access_key_id }}"
+            AWS_SECRET_ACCESS_KEY="{{ .Data.data.secret_access_key }}"
+            {{ end }}
+          EOT
+        }
+      }
+
       env {
         MUSTER_LOG_LEVEL       = var.log_level
         MUSTER_LISTEN_INTERNAL = "0.0.0.0:${NOMAD_PORT_http}"
+        MUSTER_OBJECTS_URL     = var.objects_url
         MUSTER_CONSUL_ADDRESS  = var.consul_address
         MUSTER_NOMAD_ADDRESS   = var.nomad_address
         MUSTER_NOMAD_JWKS      = "${var.nomad_address}/.well-known/jwks.json"
         VAULT_ADDR             = var.vault_address
         TMPDIR                 = "/alloc/tmp" # a scratch image has no /tmp
+      }
+
+      dynamic "volume_mount" {
+        for_each = var.objects_volume == "" ? [] : [var.objects_volume]
+        content {
+          volume      = "objects"
+          destination = "/objects"
+        }
       }
 
       kill_timeout = "20s"

@@ -49,6 +49,7 @@ var callers = map[string][]string{
 	"queue/waiting":                       {"gateway", "workflows"},
 	"workflows/cancel-pipeline-workflows": {"pipelines"},
 	"workflows/create-workflows":          {"pipelines"},
+	"workflows/pipeline-workflows":        {"gateway", "pipelines"},
 	"workflows/report-tasks":              {"queue"},
 	"workflows/task-specs":                {"placements", "queue"},
 }

@@ -103,10 +103,14 @@ func makePipelines(m *seams) (*running, error) {
 	if err != nil {
 		return nil, err
 	}
+	bucket, err := m.bucket()
+	if err != nil {
+		return nil, err
+	}
 	p := m.peersOf("pipelines")
 	s, err := pipelines.New(cfg, pipelines.Deps{
 		Logger: m.logger.Named("pipelines"), Clock: time.Now, NewID: core.NewID, DB: db, Hints: m.hints, Metrics: m.metrics,
-		Configs: p.Configs(), Workflows: p.Workflows(),
+		Configs: p.Configs(), Workflows: p.Workflows(), Bundles: bucket,
 	})
 	if err != nil {
 		return nil, err

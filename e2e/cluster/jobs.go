@@ -24,7 +24,7 @@ func (c *Cluster) variables(name string) []string {
 	switch name {
 	case "gateway":
 		return []string{"-var=public_port=8080", "-var=base_url=" + PublicAddress, "-var=objects_volume=muster-objects"}
-	case "configs", "output":
+	case "configs", "output", "pipelines":
 		return []string{"-var=objects_volume=muster-objects"}
 	case "placements":
 		return []string{"-var=output_url=http://" + c.address + ":8585", "-var=base_url=" + PublicAddress, "-var=agent_dir=" + c.agentDir()}

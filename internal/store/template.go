@@ -37,6 +37,12 @@ func render(driver, name, text string) ([]string, error) {
 			}
 			return "BLOB"
 		},
+		"json_text": func(column, key string) string {
+			if driver == Postgres {
+				return fmt.Sprintf("CAST(%s AS JSONB) ->> '%s'", column, key)
+			}
+			return fmt.Sprintf("json_extract(%s, '$.%s')", column, key)
+		},
 		"work_columns": func() string { return workColumns },
 		"work_index": func(table string) (string, error) {
 			if !serviceName.MatchString(table) {

@@ -26,6 +26,12 @@ type Config struct {
 	Poll time.Duration `hcl:"poll,optional"`
 	// Lease is how long a claimed row belongs to one process. Default "10s".
 	Lease time.Duration `hcl:"lease,optional"`
+	// Keep is how old a pipeline is before it is removed, once workflows has
+	// removed its workflows; 0 is for ever. Default "4320h", 180 days.
+	Keep time.Duration `hcl:"keep,optional"`
+	// KeepBundles is how long an uploaded source is kept after its last pipeline
+	// has ended; 0 is for ever. Default "720h", 30 days.
+	KeepBundles time.Duration `hcl:"keep_bundles,optional"`
 }
 
 // Default returns the configuration of an installation that sets nothing.
@@ -33,6 +39,7 @@ func Default() Config {
 	return Config{
 		Compilers: 4, MaxConfig: 4 << 20, MaxParameters: 256 << 10, MaxTries: 8,
 		Poll: 5 * time.Second, Lease: 10 * time.Second,
+		Keep: 180 * 24 * time.Hour, KeepBundles: 30 * 24 * time.Hour,
 	}
 }
 
@@ -50,6 +57,9 @@ func (c Config) Validate() error {
 		if bound.value < 1 {
 			return core.Errorf(core.CodeInvalid, "pipelines.%s is %d; it must be at least 1", bound.name, bound.value)
 		}
+	}
+	if c.Keep != 0 && c.Keep < time.Hour || c.KeepBundles != 0 && c.KeepBundles < time.Hour {
+		return core.Errorf(core.CodeInvalid, "pipelines.keep is %s and pipelines.keep_bundles is %s; use 1h or more, or 0 for ever", c.Keep, c.KeepBundles)
 	}
 	if c.Poll <= 0 || c.Lease <= 0 {
 		return core.Errorf(core.CodeInvalid, "pipelines.poll is %s and pipelines.lease is %s; both must be more than 0", c.Poll, c.Lease)

@@ -96,7 +96,8 @@ func newPipeline(n core.NewPipeline, now store.Time) *pipeline {
 		Project: n.Project.ID, Branch: source.Branch, Actor: trigger.Actor.ID,
 		Context: store.JSON[core.Project]{V: n.Project}, Trigger: store.JSON[core.Trigger]{V: trigger},
 		Parameters: store.JSON[map[string]any]{V: n.Parameters}, Source: store.JSON[core.Source]{V: source},
-		State: core.PipelinePending, CreatedAt: now, UpdatedAt: now,
+		Bundle: source.Bundle,
+		State:  core.PipelinePending, CreatedAt: now, UpdatedAt: now,
 	}
 }
 

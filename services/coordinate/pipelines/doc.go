@@ -4,7 +4,8 @@
 //
 // It is called by gateway (CreatePipeline, reading, CancelPipeline) and later
 // by whatever else starts pipelines. It calls configs (Fetch, Compile) and
-// workflows (CreateWorkflows, CancelPipelineWorkflows).
+// workflows (CreateWorkflows, CancelPipelineWorkflows, and PipelineWorkflows for
+// what is old enough to be removed).
 //
 // It owns the tables pipelines, configs (texts and plans), pipeline_numbers and
 // handovers (what workflows has yet to hear).

@@ -86,6 +86,7 @@ type fakeWorkflows struct {
 	mu       sync.Mutex
 	created  map[core.PipelineID]map[core.WorkflowID]core.NewWorkflow
 	canceled map[core.PipelineID]bool
+	over     map[core.PipelineID]time.Time
 	calls    int
 	fault    func() (before, after error)
 	told     chan struct{} // holds a hint after each call
@@ -94,7 +95,7 @@ type fakeWorkflows struct {
 func newFakeWorkflows() *fakeWorkflows {
 	return &fakeWorkflows{
 		created:  map[core.PipelineID]map[core.WorkflowID]core.NewWorkflow{},
-		canceled: map[core.PipelineID]bool{}, told: make(chan struct{}, 1),
+		canceled: map[core.PipelineID]bool{}, over: map[core.PipelineID]time.Time{}, told: make(chan struct{}, 1),
 	}
 }
 
@@ -129,6 +130,21 @@ func (f *fakeWorkflows) CreateWorkflows(_ context.Context, ws []core.NewWorkflow
 			of[w.ID] = w
 		}
 	})
+}
+
+// PipelineWorkflows knows of no end: a test that plays one sets over.
+func (f *fakeWorkflows) PipelineWorkflows(_ context.Context, id core.PipelineID) ([]core.Workflow, error) {
+	var out []core.Workflow
+	err := f.call(func() {
+		for _, w := range f.created[id] {
+			row := core.Workflow{ID: w.ID, Pipeline: id}
+			if at, ok := f.over[id]; ok {
+				row.StoppedAt = &at
+			}
+			out = append(out, row)
+		}
+	})
+	return out, err
 }
 
 func (f *fakeWorkflows) CancelPipelineWorkflows(_ context.Context, id core.PipelineID) error {

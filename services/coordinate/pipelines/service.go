@@ -31,6 +31,7 @@ type Deps struct {
 	Metrics   prometheus.Registerer // nil for none
 	Configs   core.Configs
 	Workflows core.Workflows
+	Bundles   Bundles // nil: uploaded sources are not looked after
 }
 
 // Service keeps pipelines. It implements core.Pipelines and is safe for
@@ -44,6 +45,7 @@ type Service struct {
 	hints     hints.Hints
 	configs   core.Configs
 	workflows core.Workflows
+	bundles   Bundles
 
 	states    *prometheus.CounterVec
 	compiles  *work.Loop[*pipeline]
@@ -61,7 +63,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	}
 	s := &Service{
 		cfg: cfg, logger: deps.Logger, clock: deps.Clock, newID: deps.NewID, db: deps.DB,
-		hints: deps.Hints, configs: deps.Configs, workflows: deps.Workflows,
+		hints: deps.Hints, configs: deps.Configs, workflows: deps.Workflows, bundles: deps.Bundles,
 		states: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "muster_pipelines_total", Help: "Pipelines that have reached a state.",
 		}, []string{"state"}),
@@ -97,6 +99,12 @@ func (s *Service) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return s.compiles.Run(ctx) })
 	group.Go(func() error { return s.handovers.Run(ctx) })
+	group.Go(func() error {
+		return work.Every(ctx, tidyEvery, s.logger, "removing old pipelines", s.forget)
+	})
+	group.Go(func() error {
+		return work.Every(ctx, tidyEvery, s.logger, "removing old bundles", s.forgetBundles)
+	})
 	return group.Wait()
 }
 

@@ -27,6 +27,7 @@ type pipeline struct {
 	Context    store.JSON[core.Project]   `bun:"project,type:text"`
 	Trigger    store.JSON[core.Trigger]   `bun:"trigger_event,type:text"`
 	Parameters store.JSON[map[string]any] `bun:"parameters,type:text"`
+	Bundle     string                     `bun:"bundle"` // of Source
 	CreatedAt  store.Time                 `bun:"created_at,type:bigint"`
 
 	State     core.PipelineState               `bun:"state"`

@@ -92,6 +92,8 @@ func (b *board) set(j *job, to core.JobStatus, reason string, at store.Time) {
 		j.QueuedAt = at
 		j.OpenTasks = j.Parallelism
 		b.queued = append(b.queued, j)
+	case to == core.JobOnHold:
+		j.QueuedAt = at // from when on it waits, which has an end
 	case to == core.JobRunning:
 		j.StartedAt = at
 	case to.Ended():

@@ -58,8 +58,9 @@ func unknownWorkflow(id core.WorkflowID) error {
 // stays, and meets workflows that are created later.
 func (s *Service) CancelPipelineWorkflows(ctx context.Context, id core.PipelineID) error {
 	return s.change(ctx, func(ctx context.Context, tx bun.Tx, b *board) error {
-		row := &pipeline{ID: id, Canceled: true}
-		_, err := tx.NewInsert().Model(row).On("CONFLICT (id) DO UPDATE").Set("canceled = TRUE").Exec(ctx)
+		row := &pipeline{ID: id, Canceled: true, CanceledAt: b.now}
+		_, err := tx.NewInsert().Model(row).On("CONFLICT (id) DO UPDATE").
+			Set("canceled = TRUE").Set("canceled_at = excluded.canceled_at").Exec(ctx)
 		if err != nil {
 			return fmt.Errorf("marking the pipeline canceled: %w", err)
 		}

@@ -29,6 +29,12 @@ type Config struct {
 	// ReasonTimeout is how long a reader waits for the queue to say why tasks
 	// wait, before it gets an answer without. Default "300ms".
 	ReasonTimeout time.Duration `hcl:"reason_timeout,optional"`
+	// Keep is how long the workflows of a pipeline are kept after the last of
+	// them has ended; 0 is for ever. Default "4320h", 180 days.
+	Keep time.Duration `hcl:"keep,optional"`
+	// ApprovalTimeout is how long a job waits for approval before it ends as
+	// canceled; 0 is for ever. Default "2160h", 90 days.
+	ApprovalTimeout time.Duration `hcl:"approval_timeout,optional"`
 }
 
 // Default returns the configuration of an installation that sets nothing.
@@ -41,6 +47,8 @@ func Default() Config {
 		Poll:            5 * time.Second,
 		Lease:           10 * time.Second,
 		ReasonTimeout:   300 * time.Millisecond,
+		Keep:            180 * 24 * time.Hour,
+		ApprovalTimeout: 90 * 24 * time.Hour,
 	}
 }
 
@@ -58,6 +66,10 @@ func (c Config) Validate() error {
 		if bound.value < 1 {
 			return core.Errorf(core.CodeInvalid, "workflows.%s is %d; it must be at least 1", bound.name, bound.value)
 		}
+	}
+	// The queue remembers tasks for a week, and a hand-over may be repeated.
+	if c.Keep != 0 && c.Keep < time.Hour || c.ApprovalTimeout != 0 && c.ApprovalTimeout < time.Minute {
+		return core.Errorf(core.CodeInvalid, "workflows.keep is %s and workflows.approval_timeout is %s; use 1h and 1m or more, or 0 for ever", c.Keep, c.ApprovalTimeout)
 	}
 	for _, span := range []struct {
 		name  string

@@ -16,7 +16,7 @@ func (s *Service) Routes(r gin.IRouter) {
 	// core.Workflows
 	r.POST("/create-workflows", httpx.Callers("pipelines"), httpx.Action(s.CreateWorkflows))
 	r.POST("/workflow", gateway, httpx.Method(s.Workflow))
-	r.POST("/pipeline-workflows", gateway, httpx.Method(s.PipelineWorkflows))
+	r.POST("/pipeline-workflows", httpx.Callers("gateway", "pipelines"), httpx.Method(s.PipelineWorkflows))
 	r.POST("/cancel-workflow", gateway, httpx.Action(s.CancelWorkflow))
 	r.POST("/cancel-pipeline-workflows", httpx.Callers("pipelines"), httpx.Action(s.CancelPipelineWorkflows))
 	r.POST("/rerun-workflow", gateway, httpx.Method(s.RerunWorkflow))

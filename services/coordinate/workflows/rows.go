@@ -17,6 +17,8 @@ type pipeline struct {
 	ID       core.PipelineID                  `bun:"id,pk"`
 	Canceled bool                             `bun:"canceled"`
 	Context  store.JSON[core.PipelineContext] `bun:"context,type:text"`
+	// CanceledAt is when Canceled was set.
+	CanceledAt store.Time `bun:"canceled_at,type:bigint"`
 }
 
 // workflow is a row of workflows. Only its state ever changes.

@@ -93,6 +93,12 @@ func (s *Service) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return s.handovers.Run(ctx) })
 	group.Go(func() error { return s.branches.Run(ctx) })
+	group.Go(func() error {
+		return work.Every(ctx, tidyEvery, s.logger, "expiring approvals", s.expireApprovals)
+	})
+	group.Go(func() error {
+		return work.Every(ctx, tidyEvery, s.logger, "removing old workflows", s.forget)
+	})
 	return group.Wait()
 }
 

@@ -197,6 +197,9 @@ func (s *Service) serveSource(c *gin.Context) {
 		return
 	}
 	r, err := s.deps.Objects.Get(c.Request.Context(), in.bundle)
+	if core.ErrorCode(err) == core.CodeNotFound {
+		err = core.Errorf(core.CodeNotFound, "the uploaded source of this pipeline is not kept any more; upload it anew with a new pipeline")
+	}
 	if err != nil {
 		refuse(c, err, nil)
 		return

@@ -27,9 +27,12 @@ type Config struct {
 	// database before it moves to the object store. Default 1 min, at least
 	// Grace.
 	SealAfter time.Duration `hcl:"seal_after,optional"`
-	// KeepOutput is how long after its end the output of an attempt is kept.
-	// Default 0: for ever.
+	// KeepOutput is how long after its end the output of an attempt is kept; 0
+	// is for ever. Default 4320h, 180 days.
 	KeepOutput time.Duration `hcl:"keep_output,optional"`
+	// Keep is how long the attempt itself is kept with its steps; not less than
+	// its output, whatever is said here. 0 is for ever. Default 4320h, 180 days.
+	Keep time.Duration `hcl:"keep,optional"`
 	// Poll is how long a reader who follows can lag behind when a hint was
 	// lost. Default 5 s.
 	Poll time.Duration `hcl:"poll,optional"`
@@ -56,6 +59,8 @@ func Default() Config {
 		SealAfter:    time.Minute,
 		Poll:         5 * time.Second,
 		Requests:     32,
+		KeepOutput:   180 * 24 * time.Hour,
+		Keep:         180 * 24 * time.Hour,
 
 		ReadsPerSecond: 50,
 		ReadsBurst:     100,
@@ -72,6 +77,12 @@ func (c Config) withDefaults() Config {
 	c.SealAfter = cmp.Or(c.SealAfter, max(d.SealAfter, c.Grace))
 	c.Poll = cmp.Or(c.Poll, d.Poll)
 	c.Requests = cmp.Or(c.Requests, d.Requests)
+	switch {
+	case c.KeepOutput == 0:
+		c.Keep = 0
+	case c.Keep > 0:
+		c.Keep = max(c.Keep, c.KeepOutput)
+	}
 	c.ReadsPerSecond = cmp.Or(c.ReadsPerSecond, d.ReadsPerSecond)
 	c.ReadsBurst = cmp.Or(c.ReadsBurst, d.ReadsBurst)
 	return c
@@ -92,6 +103,8 @@ func (c Config) Validate() error {
 		return core.Errorf(core.CodeInvalid, "output: seal_after is %s, it must be at least grace, %s", c.SealAfter, c.Grace)
 	case c.KeepOutput < 0:
 		return core.Errorf(core.CodeInvalid, "output: keep_output is %s, it must not be negative", c.KeepOutput)
+	case c.Keep < 0:
+		return core.Errorf(core.CodeInvalid, "output: keep is %s, it must not be negative", c.Keep)
 	case c.Poll < 10*time.Millisecond:
 		return core.Errorf(core.CodeInvalid, "output: poll is %s, it must be at least 10ms", c.Poll)
 	case c.Requests < 1:

@@ -17,7 +17,7 @@ import (
 
 // phase is where the bytes of an attempt are.
 //
-//	open ──► sealing ──► sealed ──► pruned ──► expired
+//	open ──► sealing ──► sealed ──► pruned ──► expired ──► the row is deleted
 //	 │          │           │          │          └ nowhere: older than keep_output
 //	 │          │           │          └ in the object alone
 //	 │          │           └ in the object; the chunks go with the task tokens
@@ -58,6 +58,12 @@ func (s *Service) advance(ctx context.Context, a *attemptRow) work.Result {
 		} else if s.now().Before(at) {
 			return work.Again(at)
 		}
+		if a.Phase == phaseExpired {
+			if err := s.forget(ctx, a); err != nil {
+				return work.Fail(fmt.Errorf("forgetting attempt %s: %w", a.ID, err))
+			}
+			return work.Delete()
+		}
 		steps := map[phase]func(context.Context, *attemptRow) error{
 			phaseOpen: s.shut, phaseSealing: s.seal, phaseSealed: s.prune, phasePruned: s.expire,
 		}
@@ -80,6 +86,10 @@ func (s *Service) nextPhase(a *attemptRow) time.Time {
 	case phasePruned:
 		if s.cfg.KeepOutput > 0 {
 			return ended.Add(s.cfg.KeepOutput)
+		}
+	case phaseExpired:
+		if s.cfg.Keep > 0 {
+			return ended.Add(s.cfg.Keep)
 		}
 	}
 	return time.Time{}
@@ -221,13 +231,4 @@ func (s *Service) deleteChunks(ctx context.Context, a *attemptRow) error {
 			return nil
 		}
 	}
-}
-
-// expire forgets the output; attempt and steps stay to be looked at.
-func (s *Service) expire(ctx context.Context, a *attemptRow) error {
-	if err := s.deleteObjects(ctx, a, ""); err != nil {
-		return err
-	}
-	a.Object = ""
-	return s.setPhase(ctx, s.deps.DB, a, phaseExpired)
 }

@@ -98,6 +98,9 @@ func (s *Service) Run(ctx context.Context) error {
 	if err := s.deps.DB.MigrateEmbedded(ctx, migrations); err != nil {
 		return err
 	}
+	if err := s.refresh(ctx); err != nil && ctx.Err() == nil {
+		return err
+	}
 	s.migrated.Store(true)
 	defer s.migrated.Store(false)
 	group, ctx := errgroup.WithContext(ctx)

@@ -23,6 +23,11 @@ func TestConfigDefaultsAndValidation(t *testing.T) {
 	if got := (Config{Grace: 2 * time.Minute}).withDefaults(); got.SealAfter != 2*time.Minute || got.Validate() != nil {
 		t.Errorf("got seal_after %s, want it to follow grace", got.SealAfter)
 	}
+	for _, c := range []struct{ output, rows, want time.Duration }{{0, time.Hour, 0}, {2, 1, 2}, {2, 3, 3}, {2, 0, 0}} {
+		if got := (Config{KeepOutput: c.output, Keep: c.rows}).withDefaults().Keep; got != c.want {
+			t.Errorf("keep_output %d and keep %d: rows are kept for %d, want %d", c.output, c.rows, got, c.want)
+		}
+	}
 	for name, change := range map[string]func(*Config){
 		"step_bytes":    func(c *Config) { c.StepBytes = 1 },
 		"attempt_bytes": func(c *Config) { c.AttemptBytes = c.StepBytes - 1 },
@@ -30,6 +35,7 @@ func TestConfigDefaultsAndValidation(t *testing.T) {
 		"grace":         func(c *Config) { c.Grace = time.Hour },
 		"seal_after":    func(c *Config) { c.SealAfter = c.Grace - 1 },
 		"keep_output":   func(c *Config) { c.KeepOutput = -1 },
+		"keep":          func(c *Config) { c.Keep = -1 },
 		"poll":          func(c *Config) { c.Poll = 1 },
 		"requests":      func(c *Config) { c.Requests = -1 },
 	} {
