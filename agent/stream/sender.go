@@ -23,6 +23,10 @@ const (
 	// beginning of a step and its first bytes do not wait for it: they are what
 	// a person looks out for, and there are no more of them than steps.
 	pace = 50 * time.Millisecond
+	// breath is what such a beginning waits for its neighbours: steps that do
+	// little, as a job's first ones, come together, and the one that does much
+	// does not wait for the answers to three requests.
+	breath = 3 * time.Millisecond
 	// large is how much is sent without regard to pace.
 	large = 256 << 10
 	// most is how much of the spool goes into one request.
@@ -91,6 +95,7 @@ func NewSender(cfg SenderConfig, deps SenderDeps) (*Sender, error) {
 // returns nil. It returns an error when the receiver's answer is final, and
 // the cause of ctx's end.
 func (s *Sender) Run(ctx context.Context) error {
+	s.sent = time.Now() // the claim: what is said first waits for a first step
 	for {
 		pending, urgent, finished := s.deps.Spool.pending()
 		quiet := time.Since(s.sent)
@@ -98,7 +103,10 @@ func (s *Sender) Run(ctx context.Context) error {
 		switch {
 		case pending == 0 && finished:
 			return nil
-		case pending > 0 && (finished || urgent || pending >= large || quiet >= s.pace):
+		case pending > 0 && (finished || pending >= large || quiet >= s.pace):
+			err = s.send(ctx)
+		case urgent:
+			s.breathe(ctx)
 			err = s.send(ctx)
 		case quiet >= s.cfg.Heartbeat:
 			err = s.heartbeat(ctx)
@@ -126,6 +134,15 @@ func (s *Sender) rest(ctx context.Context, most time.Duration) {
 	select {
 	case <-ctx.Done():
 	case <-s.deps.Spool.more:
+	case <-timer.C:
+	}
+}
+
+func (s *Sender) breathe(ctx context.Context) {
+	timer := time.NewTimer(breath)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
 	case <-timer.C:
 	}
 }

@@ -40,7 +40,7 @@ func TestBeginningsDoNotWaitForThePace(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sender.pace, sender.sent = time.Hour, time.Now()
+	sender.pace = time.Hour
 	ended := make(chan error, 1)
 	go func() { ended <- sender.Run(ctx) }()
 	recorder := NewRecorder(ctx, spool, mask.NewSet(), 0, time.Now)
