@@ -4,6 +4,8 @@ package follow_test
 
 import (
 	"context"
+	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -22,6 +24,7 @@ type sink struct {
 	stuck chan struct{} // closed when output arrived
 	once  sync.Once
 	bytes int
+	text  strings.Builder
 }
 
 func newSink() *sink { return &sink{gate: make(chan struct{}), stuck: make(chan struct{})} }
@@ -33,6 +36,7 @@ func (s *sink) Send(e follow.Event) error {
 		s.once.Do(func() { close(s.stuck) })
 		<-s.gate
 		s.bytes += len(e.Output.Data)
+		s.text.Write(e.Output.Data)
 	}
 	return nil
 }
@@ -124,5 +128,44 @@ func TestAnUnknownPipelineIsAnError(t *testing.T) {
 		t.Errorf("got %v, want not_found", err)
 	}
 	sub.Close()
+	h.Wait()
+}
+
+// TestStepsAreReadAhead has the reader stuck at the first bytes of the first
+// step; the next ones are on their way all the same, and arrive in order.
+func TestStepsAreReadAhead(t *testing.T) {
+	t.Parallel()
+	p := gatewaytest.New()
+	want := ""
+	job := gatewaytest.JobScript{Name: "a"}
+	for i := range 8 {
+		// One of them is more than is held for a step whose turn has not come.
+		text := strings.Repeat(strconv.Itoa(i), 10+150_000*(i%3))
+		job.Steps, want = append(job.Steps, gatewaytest.StepScript{Name: strconv.Itoa(i), Output: text}), want+text
+	}
+	p.Script = []gatewaytest.JobScript{job}
+	created, err := p.CreatePipeline(t.Context(), core.NewPipeline{ID: "p"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Play()
+	h := hub(p)
+	s := newSink()
+	done := make(chan error, 1)
+	go func() {
+		sub := h.Pipeline(t.Context(), created.ID)
+		defer sub.Close()
+		cursor, _ := follow.ParseCursor("")
+		done <- h.Follow(t.Context(), sub, cursor, s)
+	}()
+	<-s.stuck
+	p.AwaitCalls("ReadOutput", 4)
+	close(s.gate)
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if got := s.text.String(); got != want {
+		t.Errorf("got %d bytes, want %d in the order of the steps", len(got), len(want))
+	}
 	h.Wait()
 }

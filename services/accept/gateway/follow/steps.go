@@ -20,6 +20,10 @@ const (
 	maxChunk = 32 << 10
 	// retryAfter is the pause before a step is read again whose reading broke.
 	retryAfter = 500 * time.Millisecond
+	// ahead is how many steps are read before it is their turn, so that a row of
+	// short ones does not cost a request each, and maxHeld how much of each.
+	ahead   = 3
+	maxHeld = 64 << 10
 	// idPause and idSize: a short cursor goes out with every output event, a
 	// long one once per pause.
 	idPause = time.Second
@@ -33,12 +37,13 @@ type stepKey struct {
 
 // stepProgress is what the reader was told of a step.
 //
-//	begun ─► reading ⇄ paused ─► ended
+//	(held ─►) begun ─► reading ⇄ paused ─► ended
 type stepProgress struct {
 	place  Place
 	begun  bool
 	ended  bool
 	offset int64  // bytes told
+	held   []byte // read before its turn
 	carry  []byte // read, but ending inside a character
 	stop   context.CancelFunc
 	follow bool // how it is being read
@@ -61,10 +66,15 @@ func (f *follower) tellAttempts(ctx context.Context, readers *sync.WaitGroup, jo
 		closed := job.Final || a.Status.Ended() || i+1 < len(job.Attempts) && job.Attempts[i+1].Task == a.Task
 		place := Place{Job: job.ID, Index: f.index(job, a.Task), Attempt: a.Attempt, Number: a.Number}
 		ready := true // the foreground steps so far have ended
+		early := 0
 		for _, step := range a.Steps {
 			if !ready {
-				all = false
-				break
+				if all = false; early == ahead {
+					break
+				}
+				early++
+				f.readAhead(ctx, readers, place, step, closed)
+				continue
 			}
 			ended, err := f.tellStep(ctx, readers, place, step, closed)
 			if err != nil {
@@ -102,12 +112,35 @@ func (f *follower) tellStep(ctx context.Context, readers *sync.WaitGroup, place 
 			return false, err
 		}
 	}
+	if err := f.tellHeld(p, key); err != nil {
+		return false, err
+	}
 	complete := closed || step.StoppedAt != nil
 	if complete && p.offset+int64(len(p.carry)) >= step.Bytes {
 		return true, f.endStep(p, key, step)
 	}
 	f.read(ctx, readers, p, key, !complete)
 	return false, nil
+}
+
+// readAhead starts to read a step whose turn has not come; take holds on to
+// what arrives.
+func (f *follower) readAhead(ctx context.Context, readers *sync.WaitGroup, place Place, step core.Step, closed bool) {
+	key := stepKey{place.Attempt, step.Number}
+	p := f.steps[key]
+	if p == nil {
+		p = f.resume(place, key)
+	}
+	if !p.ended && p.stop == nil && len(p.held) < maxHeld {
+		f.read(ctx, readers, p, key, !closed && step.StoppedAt == nil)
+	}
+}
+
+// tellHeld sends what was read before the step's turn.
+func (f *follower) tellHeld(p *stepProgress, key stepKey) error {
+	held := p.held
+	p.held = nil
+	return f.tellBytes(p, key, held, false)
 }
 
 // resume looks up in the cursor what the reader knows of a step.
@@ -160,7 +193,7 @@ func (f *follower) read(ctx context.Context, readers *sync.WaitGroup, p *stepPro
 	reading, stop := context.WithCancel(ctx)
 	p.stop, p.follow = stop, follow
 	f.open++
-	want := core.OutputRange{Attempt: key.attempt, Step: key.step, Offset: p.offset + int64(len(p.carry)), Follow: follow}
+	want := core.OutputRange{Attempt: key.attempt, Step: key.step, Offset: p.offset + int64(len(p.carry)+len(p.held)), Follow: follow}
 	readers.Go(func() {
 		// The last word must arrive even when only this reading was stopped.
 		f.hand(ctx, chunk{key: key, err: f.pump(reading, key, want)})
@@ -209,7 +242,13 @@ func (f *follower) hand(ctx context.Context, c chunk) bool {
 func (f *follower) take(c chunk) error {
 	p := f.steps[c.key]
 	if c.err == nil {
-		if p == nil || p.ended {
+		switch {
+		case p == nil || p.ended:
+			return nil
+		case !p.begun:
+			if p.held = append(p.held, c.data...); len(p.held) >= maxHeld && p.stop != nil {
+				p.stop() // the rest is read in its turn
+			}
 			return nil
 		}
 		return f.tellBytes(p, c.key, c.data, false)

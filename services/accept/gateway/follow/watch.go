@@ -161,7 +161,16 @@ func (w *watch) pause(err error, quiet, cost time.Duration) time.Duration {
 	case begins:
 		longest = starting
 	}
-	return max(min(max(quiet/10, fastest), longest), 4*cost)
+	return max(min(max(quiet/10, w.soonest()), longest), 4*cost)
+}
+
+// soonest is the shortest pause. What output tells by itself is not worth a
+// close look, and while we look we do not hear.
+func (w *watch) soonest() time.Duration {
+	if w.news.heard() {
+		return starting
+	}
+	return fastest
 }
 
 // rest waits for the pause to pass or a kick, and publishes what output tells
@@ -178,7 +187,11 @@ func (w *watch) rest(ctx context.Context, pause, least time.Duration) (pushed, a
 		case <-timer.C:
 			return pushed, true
 		case <-w.kicks:
-			return pushed, true
+			if !w.news.heard() {
+				return pushed, true
+			}
+			pause = min(pause, w.soonest())
+			timer.Reset(max(0, pause-time.Since(began)))
 		case attempts := <-w.news.attempts:
 			view, different, complete := w.state.take(attempts)
 			if different {
