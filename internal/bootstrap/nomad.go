@@ -11,12 +11,16 @@ import (
 )
 
 // placementsPolicy is all that placements may do in Nomad: run builds in their
-// own namespace and read why a node will not take one.
+// own namespace, read why a node will not take one and which agent it carries,
+// and have builds mount that.
 const placementsPolicy = `
 namespace "%s" {
   capabilities = ["list-jobs", "parse-job", "read-job", "submit-job", "alloc-lifecycle"]
 }
 node {
+  policy = "read"
+}
+host_volume "muster-agent" {
   policy = "read"
 }
 `

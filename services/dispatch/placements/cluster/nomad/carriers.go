@@ -73,16 +73,17 @@ func (c *carriers) in(ctx context.Context, pool string) (census, error) {
 }
 
 // render makes the job of an attempt: with the agent that clients carry where
-// all that may run the job do, and with the archive otherwise.
-func (c *Cluster) render(ctx context.Context, template *jobspec.Template, in jobspec.Input) (*api.Job, error) {
+// all that may run the job do, and with the archive otherwise. It tells whether
+// there was that choice, and the first was taken.
+func (c *Cluster) render(ctx context.Context, template *jobspec.Template, in jobspec.Input) (job *api.Job, carried bool, err error) {
 	if c.cfg.Agent.Source == "" || c.cfg.Agent.Path == "" {
 		in.Agent = c.cfg.Agent
-		return template.Render(in)
+		job, err = template.Render(in)
+		return job, false, err
 	}
 	in.Agent = jobspec.Agent{Path: c.cfg.Agent.Path, Version: c.cfg.Agent.Version}
-	job, err := template.Render(in)
-	if err != nil {
-		return nil, err
+	if job, err = template.Render(in); err != nil {
+		return nil, false, err
 	}
 	pool := api.NodePoolDefault
 	if job.NodePool != nil && *job.NodePool != "" {
@@ -96,8 +97,13 @@ func (c *Cluster) render(ctx context.Context, template *jobspec.Template, in job
 			"node_pool", pool, "clients", found.all, "carry", found.carry, "meta", jobspec.AgentMeta, "version", c.carriers.version)
 	}
 	if found.everywhere() {
-		return job, nil
+		return job, true, nil
 	}
+	job, err = template.Render(c.withArchive(in))
+	return job, false, err
+}
+
+func (c *Cluster) withArchive(in jobspec.Input) jobspec.Input {
 	in.Agent = jobspec.Agent{Source: c.cfg.Agent.Source, Checksum: c.cfg.Agent.Checksum}
-	return template.Render(in)
+	return in
 }

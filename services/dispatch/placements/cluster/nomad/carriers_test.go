@@ -29,7 +29,7 @@ const carriedVersion = "0123456789ab"
 // agent, and keeps the jobs that are registered.
 type clients struct {
 	all, carry, lists atomic.Int32
-	away              atomic.Bool
+	away, forbidden   atomic.Bool
 	jobs              chan *api.Job
 }
 
@@ -53,6 +53,10 @@ func (c *clients) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			w.WriteHeader(http.StatusBadRequest)
 			return
 		}
+		if c.forbidden.Load() && len(request.Job.TaskGroups[0].Constraints) > 0 {
+			w.WriteHeader(http.StatusForbidden)
+			return
+		}
 		c.jobs <- request.Job
 		_, _ = w.Write([]byte("{}"))
 	}
@@ -71,6 +75,7 @@ func TestAgentOfClients(t *testing.T) {
 	for _, step := range []struct {
 		all, carry int32
 		away, wait bool
+		forbidden  bool
 		carried    bool
 		lists      int32 // so far
 	}{
@@ -81,10 +86,12 @@ func TestAgentOfClients(t *testing.T) {
 		{all: 0, carry: 0, wait: true, lists: 8},
 		{all: 1, carry: 1, wait: true, away: true, lists: 8},
 		{all: 1, carry: 1, carried: true, lists: 10}, // a failure is not remembered
+		{all: 1, carry: 1, forbidden: true, lists: 10},
 	} {
 		site.all.Store(step.all)
 		site.carry.Store(step.carry)
 		site.away.Store(step.away)
+		site.forbidden.Store(step.forbidden)
 		if step.wait {
 			now = now.Add(carriersKept)
 		}

@@ -58,17 +58,31 @@ func (c *Cluster) Submit(ctx context.Context, p cluster.Placement) error {
 	if kind == core.ExecutorDocker && len(p.Spec.Plan.Executor.Images) == 0 {
 		return &cluster.Refusal{Reason: "the job uses the docker executor and names no image"}
 	}
-	job, err := c.render(ctx, template, jobspec.Input{
-		Attempt: p.Attempt.ID, Spec: p.Spec, Class: p.Class, OutputURLs: c.cfg.OutputURLs, BaseURL: c.cfg.BaseURL,
-	})
+	in := jobspec.Input{Attempt: p.Attempt.ID, Spec: p.Spec, Class: p.Class, OutputURLs: c.cfg.OutputURLs, BaseURL: c.cfg.BaseURL}
+	job, carried, err := c.render(ctx, template, in)
 	if err != nil {
 		c.deps.Logger.Error("failed to render the job template", "attempt_id", p.Attempt.ID, "error", err)
 		return &cluster.Refusal{Reason: "the Nomad job cannot be made: " + core.ErrorMessage(err)}
 	}
-	// An index of 0 means "only if there is none", which makes a second Submit
-	// harmless.
-	_, _, err = c.client.Jobs().RegisterOpts(job, &api.RegisterOptions{EnforceIndex: true}, (&api.WriteOptions{}).WithContext(ctx))
+	if err = c.register(ctx, job); carried && isForbidden(err) {
+		c.deps.Logger.Warn("Nomad does not let placements use the agent on clients, the build downloads it; run muster bootstrap again", "attempt_id", p.Attempt.ID, "error", err)
+		if job, err = template.Render(c.withArchive(in)); err == nil {
+			err = c.register(ctx, job)
+		}
+	}
 	return refined(err)
+}
+
+// register asks for an index of 0, which means "only if there is none" and makes
+// a second Submit harmless.
+func (c *Cluster) register(ctx context.Context, job *api.Job) error {
+	_, _, err := c.client.Jobs().RegisterOpts(job, &api.RegisterOptions{EnforceIndex: true}, (&api.WriteOptions{}).WithContext(ctx))
+	return err
+}
+
+func isForbidden(err error) bool {
+	var answer api.UnexpectedResponseError
+	return errors.As(err, &answer) && answer.StatusCode() == http.StatusForbidden
 }
 
 // refined sorts the errors of a registration.
