@@ -4,6 +4,7 @@ package gateway
 
 import (
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -27,7 +28,7 @@ const userKey = "muster_user"
 
 // authenticate finds out who sent a request and takes it out of that user's
 // budget. Requests without a valid token are counted against their address.
-func (s *Service) authenticate(need access) gin.HandlerFunc {
+func (s *Service) authenticate(e endpoint) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		user, err := s.authenticated(c.Request)
 		caller := "user " + string(user.ID)
@@ -42,11 +43,11 @@ func (s *Service) authenticate(need access) gin.HandlerFunc {
 		case core.ErrorCode(err) == core.CodeUnauthorized:
 			// So that a browser which opens a link to output asks for the token.
 			c.Header("WWW-Authenticate", `Basic realm="Muster: the token as user name", charset="UTF-8"`)
-			fail(c, err)
+			e.refuse(c, err)
 		case err != nil:
-			fail(c, err)
-		case need == accessAdmin && !user.Admin:
-			fail(c, core.Errorf(core.CodeForbidden, "Only an administrator may do that."))
+			e.refuse(c, err)
+		case e.access == accessAdmin && !user.Admin:
+			e.refuse(c, core.Errorf(core.CodeForbidden, "Only an administrator may do that."))
 		default:
 			c.Set(userKey, user)
 			c.Next()
@@ -68,12 +69,16 @@ func (s *Service) authenticated(r *http.Request) (core.User, error) {
 	return s.deps.Peers.Identity.Authenticate(r.Context(), value)
 }
 
-// tokenOf looks for a token in the places in which CircleCI takes one.
+// tokenOf looks for a token in the places in which CircleCI takes one; its
+// command line sends GraphQL's as the whole Authorization header.
 func tokenOf(r *http.Request) string {
 	if value := r.Header.Get("Circle-Token"); value != "" {
 		return value
 	}
 	if value := httpx.Bearer(r); value != "" {
+		return value
+	}
+	if value := r.Header.Get("Authorization"); value != "" && !strings.Contains(value, " ") {
 		return value
 	}
 	if name, _, ok := r.BasicAuth(); ok && name != "" {

@@ -37,7 +37,7 @@ func (s *Service) Routes(r gin.IRouter) {
 	for _, e := range s.endpoint {
 		chain := []gin.HandlerFunc{s.observe(e), headers}
 		if e.access != accessPublic {
-			chain = append(chain, s.authenticate(e.access))
+			chain = append(chain, s.authenticate(e))
 		}
 		if e.raw != nil {
 			chain = append(chain, e.raw)
@@ -76,7 +76,7 @@ func (s *Service) answer(e endpoint) gin.HandlerFunc {
 		c.Request = c.Request.WithContext(ctx)
 		body, err := e.serve(s.request(c))
 		if err != nil {
-			fail(c, err)
+			e.refuse(c, err)
 			return
 		}
 		c.JSON(e.status, body)

@@ -205,6 +205,8 @@ func (c *caller) users() {
 	c.get("/api/v2/me", "/api/v2/openapi.json", "/api/v2/pipeline?mine=true", "/api/v2/pipeline/none", ownPath+"/tokens", stuckPath)
 	c.call("POST", stuckPath+"/retry", `{"service":"queue","id":"m-1"}`)
 	c.call("POST", "/api/v2/compile-config-with-defaults", `{"config_yaml":"x"}`)
+	c.call("POST", "/graphql-unstable", `{"query":"{ orbs { totalCount } }"}`)
+	c.call("POST", "/graphql-unstable", `{"query":"{ nothing }"}`)
 	c.call("POST", ownPath+"/users", `{"login":"eve"}`)
 	var token api.CreatedToken
 	if err := json.Unmarshal(c.call("POST", ownPath+"/tokens", "{}"), &token); err != nil {

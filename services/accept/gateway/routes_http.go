@@ -23,6 +23,16 @@ type endpoint struct {
 	media        string   // of an answer or body that is no JSON
 	serve        func(*request) (any, error)
 	raw          gin.HandlerFunc
+	failed       func(*gin.Context, error) // answers with an error; nil for CircleCI's form
+}
+
+// refuse answers with an error.
+func (e endpoint) refuse(c *gin.Context, err error) {
+	if e.failed != nil {
+		e.failed(c, err)
+		return
+	}
+	fail(c, err)
 }
 
 const (
@@ -35,6 +45,7 @@ const (
 // endpoints is the table: CircleCI's routes first, then ours.
 func (s *Service) endpoints() []endpoint {
 	table := s.userEndpoints()
+	table = append(table, s.configEndpoints()...)
 	table = append(table, s.projectEndpoints()...)
 	table = append(table, s.pipelineEndpoints()...)
 	table = append(table, s.workflowEndpoints()...)
@@ -47,7 +58,13 @@ func (s *Service) userEndpoints() []endpoint {
 		{method: http.MethodGet, path: v2 + "/openapi.json", summary: "Describe this API", access: accessPublic, status: 200, media: "application/json", raw: s.serveOpenAPI},
 		{method: http.MethodGet, path: v2 + "/me", summary: "Who am I", status: 200, out: api.User{}, serve: s.me},
 		{method: http.MethodGet, path: v2 + "/me/collaborations", summary: "Organizations that I can see", status: 200, out: []api.Collaboration{}, serve: s.collaborations},
+	}
+}
+
+func (s *Service) configEndpoints() []endpoint {
+	return []endpoint{
 		{method: http.MethodPost, path: v2 + "/compile-config-with-defaults", summary: "Compile a config", status: 200, in: api.CompileRequest{}, out: api.CompileResult{}, serve: s.compileConfig},
+		{method: http.MethodPost, path: "/graphql-unstable", summary: "Run a GraphQL operation of CircleCI's command line: configs, orbs and namespaces", status: 200, in: api.GraphQLRequest{}, out: api.GraphQLResponse{}, serve: s.runGraphQL, failed: failGraphQL},
 	}
 }
 

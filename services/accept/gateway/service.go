@@ -14,6 +14,7 @@ import (
 	"github.com/muster-ci/muster/core"
 	"github.com/muster-ci/muster/internal/httpx"
 	"github.com/muster-ci/muster/services/accept/gateway/follow"
+	"github.com/muster-ci/muster/services/accept/gateway/graphql"
 )
 
 // Peers are the services that the gateway asks.
@@ -22,6 +23,7 @@ type Peers struct {
 	Projects  core.Projects
 	Secrets   core.ProjectSecrets
 	Configs   core.Configs
+	Orbs      core.Orbs
 	Pipelines core.Pipelines
 	Workflows core.Workflows
 	Jobs      core.Jobs
@@ -57,6 +59,7 @@ type Service struct {
 	streams  *streamCount
 	recheck  time.Duration
 	metrics  *metrics
+	graphQL  *graphql.API
 	openAPI  []byte
 	endpoint []endpoint
 }
@@ -68,7 +71,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	}
 	p := deps.Peers
 	if deps.Logger == nil || deps.Clock == nil || deps.NewID == nil || deps.Bundles == nil ||
-		p.Identity == nil || p.Projects == nil || p.Secrets == nil || p.Configs == nil || p.Pipelines == nil ||
+		p.Identity == nil || p.Projects == nil || p.Secrets == nil || p.Configs == nil || p.Orbs == nil || p.Pipelines == nil ||
 		p.Workflows == nil || p.Jobs == nil || p.Queue == nil || p.Output == nil {
 		return nil, core.Errorf(core.CodeInternal, "the gateway needs a logger, a clock, a source of ids, a store of bundles and all of its peers")
 	}
@@ -81,12 +84,14 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		recheck: recheck,
 		metrics: newMetrics(deps.Metrics),
 	}
-	s.endpoint = s.endpoints()
-	document, err := describe(s.endpoint, s.url)
-	if err != nil {
+	var err error
+	if s.graphQL, err = s.newGraphQL(); err != nil {
 		return nil, err
 	}
-	s.openAPI = document
+	s.endpoint = s.endpoints()
+	if s.openAPI, err = describe(s.endpoint, s.url); err != nil {
+		return nil, err
+	}
 	return s, nil
 }
 

@@ -3,8 +3,6 @@
 package gateway
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"regexp"
 	"strings"
 
@@ -68,12 +66,7 @@ func (s *Service) chosenID(r *request, kind, scope string) (string, error) {
 	if len(key) > maxIdempotency {
 		return "", core.Errorf(core.CodeInvalid, "An Idempotency-Key may have %d characters.", maxIdempotency)
 	}
-	sum := sha256.Sum256([]byte(strings.Join([]string{kind, string(r.user.ID), scope, key}, "\x00")))
-	// The form of a UUID of version 8, which is for ids that are made like this.
-	sum[6] = sum[6]&0x0f | 0x80
-	sum[8] = sum[8]&0x3f | 0x80
-	h := hex.EncodeToString(sum[:16])
-	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:], nil
+	return core.DerivedID(kind, string(r.user.ID), scope, key), nil
 }
 
 func validTrigger(in api.TriggerRequest) error {

@@ -10,29 +10,15 @@ import (
 // me answers GET /me.
 func (s *Service) me(r *request) (any, error) { return showUser(r.user), nil }
 
-// maxCollaborations bounds how many projects are looked at for organizations.
-const maxCollaborations = 1000
-
-// collaborations answers GET /me/collaborations with the organizations of all
-// projects: until roles come, every user sees all of them.
+// collaborations answers GET /me/collaborations.
 func (s *Service) collaborations(r *request) (any, error) {
-	seen := map[core.OrganizationID]bool{}
-	list := []api.Collaboration{}
-	page := core.Page{Limit: 100}
-	for range maxCollaborations / 100 {
-		projects, err := s.deps.Peers.Projects.ListProjects(r.ctx(), page)
-		if err != nil {
-			return nil, err
-		}
-		for _, p := range projects.Items {
-			if !seen[p.Organization.ID] {
-				seen[p.Organization.ID] = true
-				list = append(list, showCollaboration(p.Organization))
-			}
-		}
-		if page.Token = projects.Next; page.Token == "" {
-			break
-		}
+	organizations, err := s.Organizations(r.ctx())
+	if err != nil {
+		return nil, err
+	}
+	list := make([]api.Collaboration, 0, len(organizations))
+	for _, o := range organizations {
+		list = append(list, showCollaboration(o))
 	}
 	return list, nil
 }

@@ -43,6 +43,8 @@ type Platform struct {
 	attempts  map[core.AttemptID]*attempt
 	bundles   map[string][]byte
 	calls     map[string]int
+	compiled  []core.CompileRequest
+	registry  registry
 }
 
 type heldToken struct {
@@ -56,6 +58,7 @@ func New() *Platform {
 		away: map[string]bool{}, users: map[string]core.User{}, tokens: map[core.TokenID]heldToken{},
 		projects: map[core.ProjectID]core.Project{}, variables: map[core.ProjectID]map[string]string{},
 		jobs: map[core.JobID]*job{}, attempts: map[core.AttemptID]*attempt{}, bundles: map[string][]byte{}, calls: map[string]int{},
+		registry: newRegistry(),
 	}
 	p.changed = sync.NewCond(&p.mu)
 	return p
@@ -287,9 +290,16 @@ func (p *Platform) RevealVariables(_ context.Context, id core.ProjectID) ([]core
 }
 
 // Compile implements core.Configs.
-func (p *Platform) Compile(context.Context, core.CompileRequest) (core.CompileResult, error) {
+func (p *Platform) Compile(_ context.Context, request core.CompileRequest) (core.CompileResult, error) {
 	defer p.lock("Compile")()
+	p.compiled = append(p.compiled, request)
 	return p.CompileResult, p.check("Compile")
+}
+
+// Compiled returns what was asked to be compiled, in order.
+func (p *Platform) Compiled() []core.CompileRequest {
+	defer p.lock("Compiled")()
+	return slices.Clone(p.compiled)
 }
 
 // Fetch implements core.Configs.
