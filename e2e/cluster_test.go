@@ -70,6 +70,7 @@ func TestCluster(t *testing.T) {
 		{"EmbeddedScenarios", testEmbeddedScenarios},
 		{"Identities", testIdentities},
 		{"Example", testExample},
+		{"CommandLineOfCircleCI", testCommandLineOnCluster},
 		{"ClientRestart", testClientRestart},
 		{"ServiceKills", testServiceKills},
 		{"Dogfood", testDogfood},
@@ -93,6 +94,17 @@ func testFigures(t *testing.T, c *cluster.Cluster, _ *scenario.Platform) {
 	if memory >= 1<<30 {
 		t.Errorf("the control plane uses %d MiB, want less than 1024", memory>>20)
 	}
+}
+
+// testCommandLineOnCluster does what TestCommandLineOfCircleCI does on embedded
+// parts.
+func testCommandLineOnCluster(t *testing.T, c *cluster.Cluster, p *scenario.Platform) {
+	program := newCircleCI(t)
+	token, err := c.Token(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	testCommandLine(t, program, p.Client, cluster.PublicAddress, token)
 }
 
 func testScenarios(t *testing.T, _ *cluster.Cluster, p *scenario.Platform) {
