@@ -94,6 +94,9 @@ type Pipelines interface {
 	ListPipelines(ctx context.Context, filter PipelineFilter) (PipelineList, error)
 	// PipelineConfig returns the configs, empty until there are some.
 	PipelineConfig(ctx context.Context, id PipelineID) (PipelineConfig, error)
+	// PipelineValues returns the `pipeline.*` values as far as they are known:
+	// those of the source come with its fetching.
+	PipelineValues(ctx context.Context, id PipelineID) (PipelineValues, error)
 	// CancelPipeline stops one that is still pending and, through the workflows
 	// service, all workflows of one that is not.
 	CancelPipeline(ctx context.Context, id PipelineID) error

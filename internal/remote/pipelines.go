@@ -39,6 +39,11 @@ func (r *Pipelines) PipelineConfig(ctx context.Context, id core.PipelineID) (cor
 	return call[core.PipelineConfig](ctx, r.caller, "pipeline-config", id)
 }
 
+// PipelineValues implements core.Pipelines.
+func (r *Pipelines) PipelineValues(ctx context.Context, id core.PipelineID) (core.PipelineValues, error) {
+	return call[core.PipelineValues](ctx, r.caller, "pipeline-values", id)
+}
+
 // CancelPipeline implements core.Pipelines.
 func (r *Pipelines) CancelPipeline(ctx context.Context, id core.PipelineID) error {
 	return act(ctx, r.caller, "cancel-pipeline", id)

@@ -229,7 +229,7 @@ func (c *caller) pipelines() {
 	path := "/api/v2/pipeline/" + p.ID
 	w := "/api/v2/workflow/" + get[api.List[api.Workflow]](c.t, c.s, path+"/workflow").Items[0].ID
 	hold := eventually(c.t, c.s, w, "hold", "on_hold")
-	c.get(path, path+"/config", path+"/workflow", w, w+"/job", projectPath+"/pipeline", projectPath+"/pipeline/mine", projectPath+"/pipeline/1")
+	c.get(path, path+"/config", path+"/values", path+"/workflow", w, w+"/job", projectPath+"/pipeline", projectPath+"/pipeline/mine", projectPath+"/pipeline/1")
 	c.call("POST", w+"/approve/"+hold.ApprovalRequestID, "")
 	stay := eventually(c.t, c.s, w, "stay", "running")
 	c.jobs(strconv.FormatInt(stay.JobNumber, 10))

@@ -138,6 +138,26 @@ func (s *Service) pipelineConfig(r *request) (any, error) {
 	return api.PipelineConfig{Source: config.Source, Compiled: config.Compiled}, err
 }
 
+// pipelineValues answers GET /pipeline/{id}/values.
+func (s *Service) pipelineValues(r *request) (any, error) {
+	p, err := s.pipeline(r)
+	if err != nil {
+		return nil, err
+	}
+	values, err := s.deps.Peers.Pipelines.PipelineValues(r.ctx(), p.ID)
+	if err != nil {
+		return nil, err
+	}
+	named := make(map[string]any, len(values)+len(p.Parameters))
+	for name, value := range values {
+		named["pipeline."+name] = value
+	}
+	for name, value := range p.Parameters {
+		named["pipeline.parameters."+name] = value
+	}
+	return named, nil
+}
+
 // pipelineWorkflows answers GET /pipeline/{id}/workflow.
 func (s *Service) pipelineWorkflows(r *request) (any, error) {
 	p, err := s.pipeline(r)

@@ -17,6 +17,7 @@ func (s *Service) Routes(r gin.IRouter) {
 	r.POST("/pipeline-by-number", gateway, httpx.Method(s.PipelineByNumber))
 	r.POST("/list-pipelines", gateway, httpx.Method(s.ListPipelines))
 	r.POST("/pipeline-config", gateway, httpx.Method(s.PipelineConfig))
+	r.POST("/pipeline-values", gateway, httpx.Method(s.PipelineValues))
 	r.POST("/cancel-pipeline", gateway, httpx.Action(s.CancelPipeline))
 	httpx.StuckRoutes(r, s.stuck)
 }

@@ -47,6 +47,10 @@ func TestPipelineBecomesItsWorkflows(t *testing.T) {
 		if diff := cmp.Diff(core.PipelineConfig{Source: "workflows: 2", Compiled: "expanded workflows: 2"}, c); diff != "" || err != nil {
 			t.Error(err, diff)
 		}
+		values, err := b.svc.PipelineValues(b.ctx, "a")
+		if err != nil || values["id"] != "a" || values["git.revision"] != revision || values["git.branch"] != "main" || values["git.branch.is_default"] != true {
+			t.Errorf("got values %v, %v", values, err)
+		}
 	})
 }
 
@@ -347,6 +351,8 @@ func TestPipelineByNumberAndUnknown(t *testing.T) {
 	_, err = b.svc.Pipeline(b.ctx, "b")
 	wantCode(t, err, core.CodeNotFound)
 	_, err = b.svc.PipelineConfig(b.ctx, "b")
+	wantCode(t, err, core.CodeNotFound)
+	_, err = b.svc.PipelineValues(b.ctx, "b")
 	wantCode(t, err, core.CodeNotFound)
 }
 

@@ -21,14 +21,20 @@ const (
 
 // Pipeline implements core.Pipelines.
 func (s *Service) Pipeline(ctx context.Context, id core.PipelineID) (core.Pipeline, error) {
-	p, err := find(ctx, s.db, func(q *bun.SelectQuery) *bun.SelectQuery { return q.Where("id = ?", id) })
-	if p == nil && err == nil {
-		err = unknownPipeline(id)
-	}
+	p, err := s.row(ctx, id)
 	if err != nil {
 		return core.Pipeline{}, err
 	}
 	return p.noun(), nil
+}
+
+// row reads a pipeline that must be there.
+func (s *Service) row(ctx context.Context, id core.PipelineID) (*pipeline, error) {
+	p, err := find(ctx, s.db, func(q *bun.SelectQuery) *bun.SelectQuery { return q.Where("id = ?", id) })
+	if p == nil && err == nil {
+		err = unknownPipeline(id)
+	}
+	return p, err
 }
 
 // PipelineByNumber implements core.Pipelines.
@@ -59,6 +65,16 @@ func (s *Service) PipelineConfig(ctx context.Context, id core.PipelineID) (core.
 		c.Source = c.Given
 	}
 	return core.PipelineConfig{Source: c.Source, Compiled: c.Compiled}, nil
+}
+
+// PipelineValues implements core.Pipelines. They are not stored, since they
+// follow from the row.
+func (s *Service) PipelineValues(ctx context.Context, id core.PipelineID) (core.PipelineValues, error) {
+	p, err := s.row(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return pipelineValues(p, p.Source.V), nil
 }
 
 // position is where a page of the list ended. Within a project the order is

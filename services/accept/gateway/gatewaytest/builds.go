@@ -115,6 +115,13 @@ func (p *Platform) PipelineConfig(_ context.Context, id core.PipelineID) (core.P
 	return core.PipelineConfig{Source: p.find(id).new.Config, Compiled: p.CompileResult.Processed}, nil
 }
 
+// PipelineValues implements core.Pipelines.
+func (p *Platform) PipelineValues(_ context.Context, id core.PipelineID) (core.PipelineValues, error) {
+	defer p.lock("PipelineValues")()
+	known := p.find(id)
+	return core.PipelineValues{"id": string(id), "number": known.Number, "git.branch": known.Source.Branch}, nil
+}
+
 // CancelPipeline implements core.Pipelines.
 func (p *Platform) CancelPipeline(ctx context.Context, id core.PipelineID) error {
 	return p.CancelPipelineWorkflows(ctx, id)
