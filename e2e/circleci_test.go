@@ -201,7 +201,7 @@ jobs:
   one:
     docker: [{image: "cimg/base:2024.01"}]
     steps:
-      - greet/hello: {to: "<< pipeline.number >>"}
+      - greet/hello: {to: "number << pipeline.number >>"}
       - when:
           condition: << pipeline.parameters.deep >>
           steps: [run: echo deep]
@@ -216,7 +216,7 @@ func (c *circleCI) configs(namespace, organization string) {
 	c.write("private.yml", fmt.Sprintf(greetConfig, namespace+"/secret@0.1"))
 	c.write("bad.yml", "version: 2.1\njobs:\n  one:\n    docker: []\n    stepz: []\nworkflows:\n  main:\n    jobs: [two]\n")
 	c.does("config validate", "Config file at .circleci/config.yml is valid.")
-	c.does("config process .circleci/config.yml", "echo Hello 1", "echo Hello world", "- greet/greet")
+	c.does("config process .circleci/config.yml", "echo Hello number 1", "echo Hello world", "- greet/greet")
 	c.write("parameters.yml", "deep: true\n")
 	c.does("config process .circleci/config.yml --pipeline-parameters parameters.yml", "echo deep")
 	c.fails("config validate private.yml", "Cannot find "+namespace+"/secret@0.1 in the orb registry")

@@ -41,7 +41,7 @@ func makeGateway(m *seams) (*running, error) {
 	s, err := gateway.New(cfg, gateway.Deps{
 		Logger: m.logger.Named("gateway"), Clock: time.Now, NewID: core.NewID, Metrics: m.metrics, Bundles: bucket,
 		Peers: gateway.Peers{
-			Identity: p.Identity(), Projects: p.Projects(), Secrets: p.ProjectSecrets(), Configs: p.Configs(),
+			Identity: p.Identity(), Projects: p.Projects(), Secrets: p.ProjectSecrets(), Configs: p.Configs(), Orbs: p.Orbs(),
 			Pipelines: p.Pipelines(), Workflows: p.Workflows(), Jobs: p.Jobs(), Queue: p.Queue(), Output: p.Output(),
 			Stuck: stuck,
 		},

@@ -83,6 +83,9 @@ type stopped struct{}
 func Compile(ctx context.Context, request core.CompileRequest, options Options) (result core.CompileResult, err error) {
 	if options.File == "" {
 		options.File = DefaultFile
+		if request.IsOrb {
+			options.File = DefaultOrbFile
+		}
 	}
 	if options.Read == nil {
 		options.Read = func(string) {}

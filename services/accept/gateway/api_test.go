@@ -150,7 +150,7 @@ func TestPipelines(t *testing.T) {
 	}
 	get[api.PipelineConfig](t, s, "/api/v2/pipeline/"+ids[0]+"/config")
 	withParameter := triggered(t, s, `{"parameters":{"deep":true}}`)
-	want := map[string]any{"pipeline.id": withParameter.ID, "pipeline.number": 5.0, "pipeline.git.branch": "main", "pipeline.parameters.deep": true}
+	want := map[string]any{"pipeline.id": withParameter.ID, "pipeline.number": 4.0, "pipeline.git.branch": "main", "pipeline.parameters.deep": true}
 	if diff := cmp.Diff(want, get[map[string]any](t, s, "/api/v2/pipeline/"+withParameter.ID+"/values")); diff != "" {
 		t.Errorf("values (-want +got):\n%s", diff)
 	}

@@ -174,7 +174,7 @@ func (p *Platform) PublishOrb(_ context.Context, request core.PublishOrbRequest)
 func (p *Platform) publish(request core.PublishOrbRequest) (core.OrbVersion, error) {
 	sum := sha256.Sum256([]byte(request.Source))
 	made := core.OrbVersion{
-		ID: p.id(), Orb: request.Orb, Version: request.Version, Source: request.Source,
+		ID: cmp.Or(request.ID, p.id()), Orb: request.Orb, Version: request.Version, Source: request.Source,
 		Digest: hex.EncodeToString(sum[:]), CreatedAt: time.Unix(1_700_000_002, 0).UTC(),
 	}
 	versions := p.registry.versions[request.Orb]
@@ -216,7 +216,7 @@ func (p *Platform) PromoteOrb(_ context.Context, request core.PromoteOrbRequest)
 	defer p.lock("PromoteOrb")()
 	for _, v := range p.registry.versions[request.Orb] {
 		if v.Version == request.From {
-			return p.publish(core.PublishOrbRequest{Orb: request.Orb, Version: request.Version, Source: v.Source})
+			return p.publish(core.PublishOrbRequest{ID: request.ID, Orb: request.Orb, Version: request.Version, Source: v.Source})
 		}
 	}
 	return core.OrbVersion{}, core.Errorf(core.CodeNotFound, "There is no %s@%s.", request.Orb, request.From)

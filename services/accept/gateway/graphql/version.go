@@ -78,7 +78,7 @@ func (r *root) publish(ctx context.Context, name orbReference, request core.Publ
 		if !checked.Valid {
 			return core.OrbVersion{}, mistakes(checked.Errors)
 		}
-		request.Orb = o.of.FullName()
+		request.ID, request.Orb = r.deps.NewID(), o.of.FullName()
 		return r.deps.Orbs.PublishOrb(ctx, request)
 	})
 }
@@ -90,7 +90,7 @@ func (r *root) PromoteOrb(ctx context.Context, args struct {
 	SemanticVersion string
 }) (*orbVersionResult, error) {
 	return r.changeVersion(ctx, "orb promoted", args.orbReference, func(ctx context.Context, o *orb) (core.OrbVersion, error) {
-		return r.deps.Orbs.PromoteOrb(ctx, core.PromoteOrbRequest{Orb: o.of.FullName(), From: args.DevVersion, Version: args.SemanticVersion})
+		return r.deps.Orbs.PromoteOrb(ctx, core.PromoteOrbRequest{ID: r.deps.NewID(), Orb: o.of.FullName(), From: args.DevVersion, Version: args.SemanticVersion})
 	})
 }
 
