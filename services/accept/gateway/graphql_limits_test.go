@@ -207,21 +207,18 @@ func TestChangesOfTheRegistryAreLogged(t *testing.T) {
 	}
 }
 
-// TestOrbsAreCheckedBeforeTheyArePublished: the mistakes are the answer.
-func TestOrbsAreCheckedBeforeTheyArePublished(t *testing.T) {
+// TestMistakesOfAnOrbAreTheAnswer: each is one error, and the owner's private
+// orbs count.
+func TestMistakesOfAnOrbAreTheAnswer(t *testing.T) {
 	t.Parallel()
 	s := serveRegistry(t, nil)
-	fillRegistry(t, s.CreateNamespace, s.CreateOrb, 1)
 	s.CompileResult = core.CompileResult{Errors: []core.ConfigError{{Message: "first"}, {Message: "second", Line: 2, Column: 1}}}
-	const query = `mutation { publishOrb(namespaceName: "acme", orbName: "orb00", orbYaml: "x", version: "1.0.0") { orb { version } errors { message type } } }`
-	got := string(run(t, s, s.Admin, query, nil).body)
-	for _, want := range []string{`"orb":null`, `"message":"first","type":"INVALID"`, "second"} {
+	const query = `{ orbConfig(orbYaml: "x", ownerId: "owner") { valid outputYaml errors { message type } } }`
+	got := string(run(t, s, s.User, query, nil).body)
+	for _, want := range []string{`"valid":false,"outputYaml":""`, `"message":"first","type":"INVALID"`, "second"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("%s is not in %s", want, got)
 		}
-	}
-	if s.Calls("PublishOrb") != 0 {
-		t.Error("an orb with mistakes was published")
 	}
 	if c := s.Compiled(); len(c) != 1 || !c[0].IsOrb || c[0].OrganizationID != "owner" || c[0].Config != "x" {
 		t.Errorf("compiled: %+v", c)

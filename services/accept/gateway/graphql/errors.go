@@ -28,21 +28,9 @@ func failureOf(err error) failure {
 	return failure{Message: core.ErrorMessage(err), Type: strings.ToUpper(string(core.ErrorCode(err)))}
 }
 
-// refusal is an error of several failures.
-type refusal []failure
-
-// Error joins the messages.
-func (r refusal) Error() string {
-	messages := make([]string, len(r))
-	for i, f := range r {
-		messages[i] = f.Message
-	}
-	return strings.Join(messages, "\n")
-}
-
 // mistakes are those of a config or an orb.
-func mistakes(in []api.ConfigError) refusal {
-	list := make(refusal, 0, len(in))
+func mistakes(in []api.ConfigError) []failure {
+	list := make([]failure, 0, len(in))
 	for _, e := range in {
 		list = append(list, failure{Message: e.Message, Type: "INVALID"})
 	}
@@ -52,10 +40,6 @@ func mistakes(in []api.ConfigError) refusal {
 // answered tells a person's mistakes, which are part of an answer, from errors
 // that leave the question open.
 func answered(err error) ([]failure, error) {
-	var several refusal
-	if errors.As(err, &several) {
-		return several, nil
-	}
 	switch core.ErrorCode(err) {
 	case "":
 		return nil, nil

@@ -71,13 +71,6 @@ func (r *root) ImportOrbVersion(ctx context.Context, args struct {
 
 func (r *root) publish(ctx context.Context, name orbReference, request core.PublishOrbRequest) (*orbVersionResult, error) {
 	return r.changeVersion(ctx, "orb published", name, func(ctx context.Context, o *orb) (core.OrbVersion, error) {
-		checked, err := r.deps.Compiler.CompileOrb(ctx, request.Source, o.owner)
-		if err != nil {
-			return core.OrbVersion{}, err
-		}
-		if !checked.Valid {
-			return core.OrbVersion{}, mistakes(checked.Errors)
-		}
 		request.ID, request.Orb = r.deps.NewID(), o.of.FullName()
 		return r.deps.Orbs.PublishOrb(ctx, request)
 	})
