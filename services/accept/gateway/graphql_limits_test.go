@@ -98,6 +98,7 @@ func TestGraphQLIsBounded(t *testing.T) {
 		}
 		return b.String()
 	}
+	large := map[string]any{"x": strings.Repeat("y", 100_000)}
 	deep := strings.Repeat("orb { versions(count: 1) { ", 12) + "id" + strings.Repeat(" } }", 12)
 	bomb := "fragment a on Query { ...b ...b ...b } "
 	for c := 'b'; c < 'k'; c++ {
@@ -105,15 +106,17 @@ func TestGraphQLIsBounded(t *testing.T) {
 	}
 	bomb += `fragment k on Query { orb(name: "acme/orb00") { id } } { ...a }`
 	for name, c := range map[string]struct{ query, want string }{
-		"length":     {"{ " + aliases(2000, "orbs { totalCount }") + "}", "query length"},
-		"depth":      {`{ orbVersion(orbVersionRef: "acme/orb00@volatile") { ` + deep + " } }", "depth"},
-		"selections": {"{ " + aliases(1100, "orbs{totalCount}") + "}", "selections"},
-		"fragments":  {bomb, "selections"},
-		"look-ups":   {"{ " + aliases(20, `orb(name:"acme/orb00"){versions{source}}`) + "}", "too much at once"},
-		"page":       {"{ orbs(first: 1000) { totalCount } }", "a page has 1 to 50 entries"},
-		"cursor":     {`{ orbs(after: "x") { totalCount } }`, "is not a cursor"},
+		"length":    {"{ " + aliases(400, "orbs { totalCount }") + "}", "query length"},
+		"spreads":   {"{ " + strings.Repeat("...a ", 51) + "} fragment a on Query { orbs { totalCount } }", "spreads 51 fragments"},
+		"nesting":   {strings.Repeat("{a", 3000), "nesting depth"},
+		"literals":  {"{ " + aliases(100, "buildConfig(configYaml: $x) { valid }") + "}", "is not defined"},
+		"depth":     {`{ orbVersion(orbVersionRef: "acme/orb00@volatile") { ` + deep + " } }", "depth"},
+		"fragments": {bomb, "selections"},
+		"look-ups":  {"{ " + aliases(20, `orb(name:"acme/orb00"){versions{source}}`) + "}", "too much at once"},
+		"page":      {"{ orbs(first: 1000) { totalCount } }", "a page has 1 to 50 entries"},
+		"cursor":    {`{ orbs(after: "x") { totalCount } }`, "is not a cursor"},
 	} {
-		got := strings.Join(messages(t, run(t, s, s.User, c.query, nil)), "\n")
+		got := strings.Join(messages(t, run(t, s, s.User, c.query, large)), "\n")
 		if !strings.Contains(got, c.want) {
 			t.Errorf("%s: got %.200q, want it to say %q", name, got, c.want)
 		}

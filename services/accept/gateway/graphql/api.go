@@ -7,6 +7,7 @@ import (
 	_ "embed"
 	"fmt"
 	"runtime/debug"
+	"strings"
 
 	gql "github.com/graph-gophers/graphql-go"
 	gqlerrors "github.com/graph-gophers/graphql-go/errors"
@@ -22,11 +23,12 @@ var schema string
 // Bounds of one request. The longest operation of the command line has 1 KB and
 // seven levels; sources and configs travel in variables.
 const (
-	maxQuery      = 32 << 10 // bytes
-	maxDepth      = 15       // GraphQL's own introspection query has 13
-	maxSelections = 2000
+	maxQuery      = 8 << 10 // bytes
+	maxSpreads    = 50      // of fragments: the validator walks through each
+	maxDepth      = 15      // GraphQL's own introspection query has 13
+	maxSelections = 1000
 	maxOverlaps   = 10_000 // pairs of fields that are compared
-	maxCalls      = 300    // to other services
+	maxCalls      = 100    // to other services; the command line's longest list causes 22
 	parallel      = 4      // resolvers of one request at once
 )
 
@@ -77,6 +79,9 @@ func New(deps Deps) (*API, error) {
 // Answer runs one request for a user. It always returns a response: what is
 // wrong with the request is in its errors.
 func (a *API) Answer(ctx context.Context, user core.User, request api.GraphQLRequest) api.GraphQLResponse {
+	if n := strings.Count(request.Query, "..."); n > maxSpreads {
+		return api.GraphQLResponse{Errors: []api.GraphQLError{{Message: fmt.Sprintf("The query spreads %d fragments; the most is %d.", n, maxSpreads)}}}
+	}
 	query := a.forgive(request)
 	result := a.schema.Exec(visit(ctx, user), query, request.OperationName, request.Variables)
 	response := api.GraphQLResponse{}

@@ -20,6 +20,13 @@ var (
 	variable    = regexp.MustCompile(`^\$(\w+)`)
 )
 
+// Bounds of what is mended: the command line makes two such mistakes, and the
+// value that it fails to declare is an id.
+const (
+	maxMended  = 8
+	maxLiteral = 100
+)
+
 // forgive mends what the command line gets wrong in buildConfig and CircleCI
 // accepts: variables that are declared and never used, and one that is used
 // and never declared, whose value then stands in its place. Any other mistake,
@@ -30,6 +37,9 @@ func (a *API) forgive(request api.GraphQLRequest) string {
 		return query
 	}
 	found := a.schema.ValidateWithVariables(query, request.Variables)
+	if len(found) > maxMended {
+		return query
+	}
 	var edits []edit
 	for _, e := range found {
 		at, ok := offset(query, e)
@@ -68,7 +78,7 @@ func mending(query string, at int, rule string, variables map[string]any) (edit,
 		}
 		text, ok := variables[match[1]].(string)
 		literal, err := json.Marshal(text) // GraphQL's strings are JSON's
-		return edit{at: at, length: len(match[0]), text: string(literal)}, ok && err == nil
+		return edit{at: at, length: len(match[0]), text: string(literal)}, ok && err == nil && len(text) <= maxLiteral
 	default:
 		return edit{}, false
 	}

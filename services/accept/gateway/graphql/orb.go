@@ -97,7 +97,7 @@ func (o *orb) version(ctx context.Context, version string) (*orbVersion, error) 
 func (a *API) orb(ctx context.Context, name string) (*orb, error) {
 	first, second, ok := strings.Cut(name, "/")
 	if !ok || second == "" {
-		return nil, core.Errorf(core.CodeInvalid, "%q is not the name of an orb; write it as namespace/orb.", name)
+		return nil, core.Errorf(core.CodeInvalid, "%.100q is not the name of an orb; write it as namespace/orb.", name)
 	}
 	n, err := a.namespace(ctx, first)
 	if err != nil {
