@@ -1,6 +1,10 @@
+// The command line of CircleCI that Muster is tested with. It is a program that
+// we run, never code that we import.
 module github.com/muster-ci/muster/tools/circleci
 
 go 1.26
+
+tool github.com/CircleCI-Public/circleci-cli
 
 require github.com/CircleCI-Public/circleci-cli v0.1.47860
 
