@@ -74,7 +74,11 @@ func (s *Service) PipelineValues(ctx context.Context, id core.PipelineID) (core.
 	if err != nil {
 		return nil, err
 	}
-	return pipelineValues(p, p.Source.V), nil
+	given, err := s.db.NewSelect().Model((*config)(nil)).Where("pipeline_id = ? AND given <> ''", id).Exists(ctx)
+	if err != nil {
+		return nil, readFailure("reading the configs", err)
+	}
+	return pipelineValues(p, p.Source.V, given), nil
 }
 
 // position is where a page of the list ended. Within a project the order is
