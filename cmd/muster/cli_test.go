@@ -3,14 +3,21 @@
 package main
 
 import (
+	"context"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
+	"github.com/hashicorp/go-hclog"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/muster-ci/muster/core"
+	"github.com/muster-ci/muster/internal/store/storetest"
+	"github.com/muster-ci/muster/services/accept/gateway"
 	"github.com/muster-ci/muster/services/accept/gateway/gatewaytest"
+	"github.com/muster-ci/muster/services/compile/orbs"
 )
 
 func TestMain(m *testing.M) {
@@ -32,6 +39,7 @@ func scripts() map[string][]gatewaytest.JobScript {
 		"stays":    {{Name: "server", Steps: []gatewaytest.StepScript{{Name: "Serve", Output: "listening\n"}}, Stays: true}},
 		"idle":     nil,
 		"stuck":    nil,
+		"orbs":     nil,
 	}
 }
 
@@ -72,7 +80,19 @@ func installation(env *testscript.Env, script []gatewaytest.JobScript) error {
 			{Service: "output", Table: "attempts", ID: "m-1", Tries: 20, LastError: "the bucket is full"},
 		}
 	}
-	s := gatewaytest.Serve(env.T().(testing.TB), p, nil)
+	var change func(*gateway.Config, *gateway.Deps)
+	if strings.HasPrefix(filepath.Base(env.WorkDir), "script-orb") {
+		registry, err := realRegistry(env.T().(testing.TB))
+		if err != nil {
+			return err
+		}
+		_, err = p.CreateProject(context.Background(), core.Project{Organization: core.Organization{VCS: "gh", Name: "acme"}, Name: "site"})
+		if err != nil {
+			return err
+		}
+		change = func(_ *gateway.Config, deps *gateway.Deps) { deps.Peers.Orbs = registry }
+	}
+	s := gatewaytest.Serve(env.T().(testing.TB), p, change)
 	home := filepath.Join(env.WorkDir, "home")
 	for name, value := range map[string]string{
 		"HOME": home, "XDG_CONFIG_HOME": filepath.Join(home, ".config"),
@@ -84,4 +104,28 @@ func installation(env *testscript.Env, script []gatewaytest.JobScript) error {
 		env.Setenv(name, value)
 	}
 	return os.MkdirAll(home, 0o700)
+}
+
+// realRegistry is the service itself, ready to answer.
+func realRegistry(t testing.TB) (*orbs.Service, error) {
+	db := storetest.Open(t, "orbs")
+	s, err := orbs.New(orbs.Default(), orbs.Deps{Logger: hclog.NewNullLogger(), Clock: time.Now, NewID: core.NewID, DB: db})
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("run: %v", err)
+		}
+	})
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for s.Ready(ctx) != nil {
+		<-tick.C
+	}
+	return s, nil
 }

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -134,12 +135,17 @@ func readError(response *http.Response) error {
 
 // all reads every page of a list, up to a bound on pages.
 func all[T any](ctx context.Context, c *Client, path string, pages int) ([]T, error) {
+	return allOf[T](ctx, c, path, url.Values{}, pages)
+}
+
+// allOf is all with a query.
+func allOf[T any](ctx context.Context, c *Client, path string, query url.Values, pages int) ([]T, error) {
 	var items []T
-	token := ""
+	query = maps.Clone(query)
 	for range pages {
 		at := path
-		if token != "" {
-			at += "?page-token=" + url.QueryEscape(token)
+		if len(query) > 0 {
+			at += "?" + query.Encode()
 		}
 		list, err := call[api.List[T]](ctx, c, http.MethodGet, at, nil)
 		if err != nil {
@@ -149,7 +155,7 @@ func all[T any](ctx context.Context, c *Client, path string, pages int) ([]T, er
 		if list.NextPageToken == nil {
 			break
 		}
-		token = *list.NextPageToken
+		query.Set("page-token", *list.NextPageToken)
 	}
 	return items, nil
 }

@@ -192,6 +192,7 @@ func TestAnswersMatchTheirSchemas(t *testing.T) {
 	c.users()
 	c.projects()
 	c.pipelines()
+	c.orbs()
 	for path, item := range c.doc.Paths.Map() {
 		for method := range item.Operations() {
 			if name := method + " " + full(item, path); !c.seen[name] {

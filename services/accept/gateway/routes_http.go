@@ -50,6 +50,8 @@ func (s *Service) endpoints() []endpoint {
 	table = append(table, s.pipelineEndpoints()...)
 	table = append(table, s.workflowEndpoints()...)
 	table = append(table, s.jobEndpoints()...)
+	table = append(table, s.namespaceEndpoints()...)
+	table = append(table, s.orbEndpoints()...)
 	return append(table, s.ownEndpoints()...)
 }
 
