@@ -181,7 +181,7 @@ func TestLists(t *testing.T) {
 func BenchmarkResolve(b *testing.B) {
 	s, _ := stocked(b, storetest.Open(b, "orbs"))
 	for n := range 200 {
-		publish(b, s, "acme/hi", fmt.Sprintf("1.%d.0", n), greeter(strings.Repeat("x", 20_000)))
+		publish(b, s, "acme/hi", fmt.Sprintf("1.%d.0", n), greeter(fmt.Sprint(n, strings.Repeat("x", 20_000))))
 	}
 	exact := must(s.ResolveOrb(context.Background(), core.ResolveOrbRequest{Ref: "acme/hi@1.7.0"}))
 	for name, request := range map[string]core.ResolveOrbRequest{
