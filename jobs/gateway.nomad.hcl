@@ -75,6 +75,12 @@ variable "objects_secret" {
   default     = false
 }
 
+variable "consul_acl" {
+  description = "Whether Consul's ACLs are on. Nomad then logs the task in to Consul and hands it a token."
+  type        = bool
+  default     = false
+}
+
 job "gateway" {
   namespace = "muster"
   type      = "service"
@@ -144,6 +150,11 @@ job "gateway" {
         change_mode = "noop"
       }
 
+      dynamic "consul" {
+        for_each = var.consul_acl ? ["default"] : []
+        content {}
+      }
+
       vault {
         role        = "muster-service"
         change_mode = "noop"
@@ -183,6 +194,7 @@ job "gateway" {
         MUSTER_BASE_URL        = var.base_url
         MUSTER_OBJECTS_URL     = var.objects_url
         MUSTER_CONSUL_ADDRESS  = var.consul_address
+        MUSTER_CONSUL_TOKEN    = var.consul_acl ? "/secrets/consul_token" : "" # the file
         MUSTER_NOMAD_ADDRESS   = var.nomad_address
         MUSTER_NOMAD_JWKS      = "${var.nomad_address}/.well-known/jwks.json"
         VAULT_ADDR             = var.vault_address

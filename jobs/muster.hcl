@@ -29,8 +29,9 @@ secrets {
 }
 
 catalog {
-  driver  = "consul"
-  address = env("MUSTER_CONSUL_ADDRESS")
+  driver     = "consul"
+  address    = env("MUSTER_CONSUL_ADDRESS")
+  token_file = env("MUSTER_CONSUL_TOKEN")
 }
 
 workload {

@@ -63,6 +63,12 @@ variable "objects_secret" {
   default     = false
 }
 
+variable "consul_acl" {
+  description = "Whether Consul's ACLs are on. Nomad then logs the task in to Consul and hands it a token."
+  type        = bool
+  default     = false
+}
+
 job "pipelines" {
   namespace = "muster"
   type      = "service"
@@ -129,6 +135,11 @@ job "pipelines" {
         change_mode = "noop"
       }
 
+      dynamic "consul" {
+        for_each = var.consul_acl ? ["default"] : []
+        content {}
+      }
+
       vault {
         role        = "muster-service"
         change_mode = "noop"
@@ -170,6 +181,7 @@ job "pipelines" {
         MUSTER_LISTEN_INTERNAL = "0.0.0.0:${NOMAD_PORT_http}"
         MUSTER_OBJECTS_URL     = var.objects_url
         MUSTER_CONSUL_ADDRESS  = var.consul_address
+        MUSTER_CONSUL_TOKEN    = var.consul_acl ? "/secrets/consul_token" : "" # the file
         MUSTER_NOMAD_ADDRESS   = var.nomad_address
         MUSTER_NOMAD_JWKS      = "${var.nomad_address}/.well-known/jwks.json"
         VAULT_ADDR             = var.vault_address

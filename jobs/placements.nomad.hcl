@@ -69,6 +69,12 @@ variable "tasks" {
   default     = "jobs/tasks"
 }
 
+variable "consul_acl" {
+  description = "Whether Consul's ACLs are on. Nomad then logs the task in to Consul and hands it a token."
+  type        = bool
+  default     = false
+}
+
 job "placements" {
   namespace = "muster"
   type      = "service"
@@ -131,6 +137,11 @@ job "placements" {
         file = true
       }
 
+      dynamic "consul" {
+        for_each = var.consul_acl ? ["default"] : []
+        content {}
+      }
+
       vault {
         role        = "muster-service"
         change_mode = "noop"
@@ -171,6 +182,7 @@ job "placements" {
         MUSTER_BASE_URL        = var.base_url
         MUSTER_AGENT_DIR       = var.agent_dir
         MUSTER_CONSUL_ADDRESS  = var.consul_address
+        MUSTER_CONSUL_TOKEN    = var.consul_acl ? "/secrets/consul_token" : "" # the file
         MUSTER_NOMAD_ADDRESS   = var.nomad_address
         MUSTER_NOMAD_JWKS      = "${var.nomad_address}/.well-known/jwks.json"
         VAULT_ADDR             = var.vault_address

@@ -45,6 +45,12 @@ variable "log_level" {
   default = "info"
 }
 
+variable "consul_acl" {
+  description = "Whether Consul's ACLs are on. Nomad then logs the task in to Consul and hands it a token."
+  type        = bool
+  default     = false
+}
+
 job "queue" {
   namespace = "muster"
   type      = "service"
@@ -102,6 +108,11 @@ job "queue" {
         change_mode = "noop"
       }
 
+      dynamic "consul" {
+        for_each = var.consul_acl ? ["default"] : []
+        content {}
+      }
+
       vault {
         role        = "muster-service"
         change_mode = "noop"
@@ -127,6 +138,7 @@ job "queue" {
         MUSTER_LOG_LEVEL       = var.log_level
         MUSTER_LISTEN_INTERNAL = "0.0.0.0:${NOMAD_PORT_http}"
         MUSTER_CONSUL_ADDRESS  = var.consul_address
+        MUSTER_CONSUL_TOKEN    = var.consul_acl ? "/secrets/consul_token" : "" # the file
         MUSTER_NOMAD_ADDRESS   = var.nomad_address
         MUSTER_NOMAD_JWKS      = "${var.nomad_address}/.well-known/jwks.json"
         VAULT_ADDR             = var.vault_address

@@ -34,17 +34,36 @@ func Vault(t testing.TB) (address, token string) {
 // Consul starts a dev agent and returns its HTTP address, "127.0.0.1:port".
 func Consul(t testing.TB) string {
 	t.Helper()
+	return consul(t, "")
+}
+
+// ConsulWithACL starts one that lets nobody do anything without a token, and
+// returns one that may do everything.
+func ConsulWithACL(t testing.TB) (address, token string) {
+	t.Helper()
+	token = "5eed0000-0000-4000-8000-000000000001"
+	file := filepath.Join(t.TempDir(), "acl.hcl")
+	config := fmt.Sprintf("acl {\n  enabled = true\n  default_policy = \"deny\"\n  tokens {\n    initial_management = %[1]q\n    agent = %[1]q\n  }\n}\n", token)
+	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return consul(t, "?token="+token, "-config-file="+file), token
+}
+
+func consul(t testing.TB, query string, more ...string) string {
+	t.Helper()
 	path := Tool(t, "consul")
 	ports := FreePorts(t, 4)
-	p := start(t, syscall.SIGKILL, path, "agent", "-dev", "-bind=127.0.0.1", "-client=127.0.0.1", "-log-level=warn",
-		"-http-port="+strconv.Itoa(ports[0]), "-server-port="+strconv.Itoa(ports[1]),
-		"-serf-lan-port="+strconv.Itoa(ports[2]), "-serf-wan-port="+strconv.Itoa(ports[3]),
-		"-dns-port=-1", "-grpc-port=-1", "-grpc-tls-port=-1")
+	args := []string{"agent", "-dev", "-bind=127.0.0.1", "-client=127.0.0.1", "-log-level=warn",
+		"-http-port=" + strconv.Itoa(ports[0]), "-server-port=" + strconv.Itoa(ports[1]),
+		"-serf-lan-port=" + strconv.Itoa(ports[2]), "-serf-wan-port=" + strconv.Itoa(ports[3]),
+		"-dns-port=-1", "-grpc-port=-1", "-grpc-tls-port=-1"}
+	p := start(t, syscall.SIGKILL, path, append(args, more...)...)
 	t.Cleanup(func() { p.stop(t, syscall.SIGTERM) })
 	address := fmt.Sprintf("127.0.0.1:%d", ports[0])
 	p.await(t, func() error {
 		// It can hold services once its own node is in the catalog.
-		nodes, err := get("http://" + address + "/v1/catalog/nodes")
+		nodes, err := get("http://" + address + "/v1/catalog/nodes" + query)
 		if err == nil && !strings.Contains(nodes, `"Node"`) {
 			err = fmt.Errorf("it knows no node yet")
 		}
