@@ -8,7 +8,6 @@ import (
 	"slices"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/muster-ci/muster/core"
 	"github.com/muster-ci/muster/internal/store"
@@ -71,9 +70,7 @@ func benchmarkPlacements(b *testing.B, driver string, n int) {
 func (f *site) serve(b *testing.B, attempts []core.Attempt) {
 	reports := make([]core.AgentReport, 0, 2*len(attempts))
 	for _, a := range attempts {
-		for f.cluster.Submitted(a.ID) == 0 {
-			time.Sleep(time.Millisecond)
-		}
+		f.awaitStart(a.ID)
 		f.cluster.Start(a.ID)
 		claim := core.Claim{Attempt: a.ID, Allocation: "alloc-" + string(a.ID), Nonce: "n"}
 		if _, err := f.Claim(context.Background(), claim); err != nil {

@@ -8,7 +8,6 @@ import (
 	"math/rand/v2"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/muster-ci/muster/core"
 	"github.com/muster-ci/muster/internal/store"
@@ -99,11 +98,8 @@ func live(f *site, d *dice, id core.AttemptID) {
 	if d.roll(6) == 0 {
 		_ = f.StopAttempts(ctx, []core.AttemptID{id})
 	}
-	for f.cluster.Submitted(id) == 0 {
-		if len(f.peers.finals(id)) > 0 {
-			return
-		}
-		time.Sleep(time.Millisecond)
+	if !f.awaitStart(id) {
+		return
 	}
 	quiet := d.roll(2) == 0
 	f.cluster.SetExisting(id, quiet, func(a *cluster.Allocation) {

@@ -27,13 +27,13 @@ type peers struct {
 	stops   map[core.AttemptID]bool
 	images  []core.DockerImage
 	fail    func() error
-	changed chan struct{} // capacity 1
+	changed clustertest.Signal
 }
 
 func newPeers() *peers {
 	return &peers{
 		reports: map[core.AttemptID][]core.AttemptReport{}, closed: map[core.AttemptID]core.AttemptClose{},
-		stops: map[core.AttemptID]bool{}, fail: func() error { return nil }, changed: make(chan struct{}, 1),
+		stops: map[core.AttemptID]bool{}, fail: func() error { return nil },
 	}
 }
 
@@ -44,10 +44,7 @@ func (p *peers) note(f func()) error {
 	p.mu.Lock()
 	f()
 	p.mu.Unlock()
-	select {
-	case p.changed <- struct{}{}:
-	default:
-	}
+	p.changed.Send()
 	return nil
 }
 
@@ -151,6 +148,9 @@ func (f *site) start(t testing.TB, cfg Config, db *store.DB) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := db.MigrateEmbedded(context.Background(), migrations); err != nil { // so that calls need not wait for Run
+		t.Fatal(err)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- n.Run(ctx) }()
@@ -161,25 +161,25 @@ func (f *site) start(t testing.TB, cfg Config, db *store.DB) *site {
 		}
 	})
 	t.Cleanup(n.stop)
-	for n.Ready(ctx) != nil {
-		select {
-		case err := <-ended:
-			t.Fatalf("Run returned early: %v", err)
-		case <-time.After(time.Millisecond):
-		}
-	}
 	return n
 }
 
-// until waits for something that peers or the cluster will signal.
+// until waits for something that comes with a change of the peers or of the
+// cluster, or with a hint.
 func (f *site) until(t testing.TB, what string, ok func() bool) {
 	t.Helper()
+	hint, cancel := f.hints.Subscribe(topicAttempts)
+	defer cancel()
 	deadline := time.After(time.Minute)
-	for !ok() {
+	for {
+		peers, cluster := f.peers.changed.Next(), f.cluster.Changed()
+		if ok() {
+			return
+		}
 		select {
-		case <-f.peers.changed:
-		case <-f.cluster.Changed():
-		case <-time.After(20 * time.Millisecond):
+		case <-peers:
+		case <-cluster:
+		case <-hint:
 		case <-deadline:
 			t.Fatalf("%s did not happen within a minute", what)
 		}
@@ -208,6 +208,23 @@ func (f *site) placed(t testing.TB) core.AttemptID {
 	f.place(t, id)
 	f.until(t, "the submission", func() bool { return f.cluster.Submitted(id) == 1 })
 	return id
+}
+
+// awaitStart waits until an attempt is on the cluster, or has ended without.
+func (f *site) awaitStart(id core.AttemptID) bool {
+	for {
+		peers, cluster := f.peers.changed.Next(), f.cluster.Changed()
+		if f.cluster.Submitted(id) > 0 {
+			return true
+		}
+		if len(f.peers.finals(id)) > 0 {
+			return false
+		}
+		select {
+		case <-peers:
+		case <-cluster:
+		}
+	}
 }
 
 func (f *site) place(t testing.TB, id core.AttemptID) {

@@ -25,7 +25,7 @@ type Fake struct {
 	fail      func(call string, id core.AttemptID) error
 	watchers  map[chan struct{}]*[]cluster.Allocation
 	broken    chan struct{} // closed to break the streams that are open
-	changed   chan struct{} // capacity 1
+	changed   Signal
 }
 
 // NewFake returns a cluster without runs.
@@ -34,7 +34,7 @@ func NewFake() *Fake {
 		runs: map[core.AttemptID]*cluster.Allocation{}, behaviors: map[core.AttemptID]Behavior{},
 		submits: map[core.AttemptID]int{}, stops: map[core.AttemptID]int{},
 		fail:     func(string, core.AttemptID) error { return nil },
-		watchers: map[chan struct{}]*[]cluster.Allocation{}, broken: make(chan struct{}), changed: make(chan struct{}, 1),
+		watchers: map[chan struct{}]*[]cluster.Allocation{}, broken: make(chan struct{}),
 	}
 }
 
@@ -53,8 +53,8 @@ func (f *Fake) Behave(id core.AttemptID, b Behavior) {
 	f.behaviors[id] = b
 }
 
-// Changed receives after every change of a run.
-func (f *Fake) Changed() <-chan struct{} { return f.changed }
+// Changed returns a channel that is closed at the next change of a run.
+func (f *Fake) Changed() <-chan struct{} { return f.changed.Next() }
 
 // Submitted and Stopped count calls for an attempt that did something.
 func (f *Fake) Submitted(id core.AttemptID) int { return f.count(f.submits, id) }
@@ -133,7 +133,7 @@ func (f *Fake) tell(a cluster.Allocation, quiet bool) {
 			signal(more)
 		}
 	}
-	signal(f.changed)
+	f.changed.Send()
 }
 
 func signal(ch chan struct{}) {
@@ -185,7 +185,7 @@ func (f *Fake) Stop(_ context.Context, id core.AttemptID) error {
 		a.State, a.Reason = cluster.Ended, "stopped"
 		f.tell(*a, false)
 	}
-	signal(f.changed)
+	f.changed.Send()
 	return nil
 }
 
