@@ -80,7 +80,13 @@ type stopped struct{}
 // context that ends in the middle is one too, which the caller tells apart by
 // asking the context. The error is not about the config: the resolver of orbs
 // could not answer.
-func Compile(ctx context.Context, request core.CompileRequest, options Options) (result core.CompileResult, err error) {
+func Compile(ctx context.Context, request core.CompileRequest, options Options) (core.CompileResult, error) {
+	return compileWith(ctx, request, options, func(c *compiler) core.CompileResult {
+		return c.compile(document.Limits{Bytes: options.MaxBytes})
+	})
+}
+
+func compileWith(ctx context.Context, request core.CompileRequest, options Options, run func(*compiler) core.CompileResult) (result core.CompileResult, err error) {
 	if options.File == "" {
 		options.File = DefaultFile
 		if request.IsOrb {
@@ -97,7 +103,7 @@ func Compile(ctx context.Context, request core.CompileRequest, options Options) 
 		}
 	}()
 	defer c.recovered(&result, options)
-	return c.compile(document.Limits{Bytes: options.MaxBytes}), nil
+	return run(c), nil
 }
 
 // recovered turns a panic into a result. It is deferred by Compile.
@@ -122,6 +128,11 @@ func (c *compiler) compile(limits document.Limits) core.CompileResult {
 		c.parseFailed(err)
 		return c.failure()
 	}
+	return c.compileRoot(root)
+}
+
+// compileRoot runs the stages behind the first.
+func (c *compiler) compileRoot(root *document.Node) core.CompileResult {
 	c.module = c.newModule(root, "")
 	if c.request.IsOrb {
 		return c.compileOrb()

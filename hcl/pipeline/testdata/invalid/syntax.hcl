@@ -1,0 +1,6 @@
+job "build" {
+  machine = true
+  step "run" {
+    command = "unclosed
+  }
+}
