@@ -21,7 +21,8 @@ type Configs interface {
 // FetchRequest asks for the config file of a source.
 type FetchRequest struct {
 	Source Source `json:"source"`
-	// Path of the file; "" means .circleci/config.yml.
+	// Path of the file; "" means .circleci/config.yml, or .muster/pipeline.hcl
+	// where there is none.
 	Path string `json:"path,omitempty"`
 }
 
@@ -29,13 +30,17 @@ type FetchRequest struct {
 // A repository without the file, or a branch that is not there, is in Errors.
 type FetchResult struct {
 	Source Source        `json:"source"`
+	Path   string        `json:"path,omitempty"` // of the file that was read
 	Config string        `json:"config,omitempty"`
 	Errors []ConfigError `json:"errors,omitempty"`
 }
 
 // CompileRequest is a config and all that its compilation depends on.
 type CompileRequest struct {
-	Config     string         `json:"config"`
+	Config string `json:"config"`
+	// Path is the name that errors show; one that ends in .hcl is written in
+	// HCL. "" means .circleci/config.yml.
+	Path       string         `json:"path,omitempty"`
 	Parameters map[string]any `json:"parameters,omitempty"`
 	Values     PipelineValues `json:"values"`
 	// OrganizationID is whose private orbs and URL orb prefixes count; empty

@@ -20,8 +20,12 @@ import (
 	"github.com/muster-ci/muster/internal/gitbundle"
 )
 
-// DefaultPath is the config file of a repository.
-const DefaultPath = ".circleci/config.yml"
+// DefaultPath is the config file of a repository, and OtherPath the one that
+// counts where there is none.
+const (
+	DefaultPath = ".circleci/config.yml"
+	OtherPath   = ".muster/pipeline.hcl"
+)
 
 // Options say what a fetch may do.
 type Options struct {
@@ -94,6 +98,10 @@ func fetch(ctx context.Context, request core.FetchRequest, options Options) (cor
 		return result, err
 	}
 	result.Source = tree.describe(request.Source)
+	if request.Path == "" && !tree.has(DefaultPath) && tree.has(OtherPath) {
+		file = OtherPath
+	}
+	result.Path = file
 	result.Config, err = tree.file(file, options.MaxFile)
 	return result, err
 }

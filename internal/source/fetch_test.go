@@ -139,9 +139,33 @@ func TestFetch(t *testing.T) {
 			}
 			want := c.found
 			want.RepositoryURL, want.Bundle = asked.RepositoryURL, asked.Bundle
-			if diff := cmp.Diff(core.FetchResult{Source: want, Config: c.config}, got); diff != "" {
+			if diff := cmp.Diff(core.FetchResult{Source: want, Path: DefaultPath, Config: c.config}, got); diff != "" {
 				t.Errorf("%s: %s: %s", name, c.name, diff)
 			}
+		}
+	}
+}
+
+// A pipeline in HCL counts where there is no config.yml.
+func TestTheOtherLanguage(t *testing.T) {
+	t.Parallel()
+	r := newRepository(t)
+	r.git("checkout", "-q", "main")
+	r.git("checkout", "-q", "-b", "both")
+	if err := os.MkdirAll(filepath.Join(r.folder, ".muster"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	r.write(OtherPath, "# HCL\n")
+	r.git("add", ".")
+	r.git("commit", "-q", "-m", "Both")
+	r.git("checkout", "-q", "-b", "hcl")
+	r.git("rm", "-q", "-r", ".circleci")
+	r.git("commit", "-q", "-m", "One")
+	for branch, want := range map[string]string{"main": DefaultPath, "both": DefaultPath, "hcl": OtherPath} {
+		source := core.Source{Branch: branch, RepositoryURL: r.folder}
+		got, err := Fetch(context.Background(), core.FetchRequest{Source: source}, Options{AllowLocal: true})
+		if err != nil || len(got.Errors) > 0 || got.Path != want || got.Config == "" {
+			t.Errorf("%s: got %q of %q, %v, %v", branch, got.Config, got.Path, got.Errors, err)
 		}
 	}
 }

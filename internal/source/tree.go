@@ -179,3 +179,13 @@ func (t *tree) noFile(root *object.Tree, name string) error {
 	}
 	return mistakef(way, "Commit %s has no file %s", t.commit.Hash, name)
 }
+
+// has tells whether there is an entry of that name, of any kind.
+func (t *tree) has(name string) bool {
+	root, err := t.commit.Tree()
+	if err != nil {
+		return false
+	}
+	_, err = root.FindEntry(name)
+	return err == nil
+}

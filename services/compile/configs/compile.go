@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/muster-ci/muster/core"
+	"github.com/muster-ci/muster/hcl/pipeline"
 	"github.com/muster-ci/muster/internal/config"
 )
 
@@ -74,7 +75,12 @@ func (s *Service) compile(ctx context.Context, request core.CompileRequest) (com
 	if s.deps.Orbs != nil {
 		options.Orbs = orbs
 	}
-	result, err := config.Compile(bounded, request, options)
+	options.File = request.Path
+	compile := config.Compile
+	if pipeline.Handles(request.Path) {
+		compile = pipeline.Compile
+	}
+	result, err := compile(bounded, request, options)
 	if broke != nil {
 		// The config gets its answer, since asking again cannot help; the
 		// operator gets the reason.

@@ -132,6 +132,19 @@ func TestMistakesAreRememberedToo(t *testing.T) {
 	})
 }
 
+// The name of a file says which language it is in.
+func TestPipelinesInHCL(t *testing.T) {
+	t.Parallel()
+	s := running(t, storetest.Open(t, "configs"), nil)
+	text := "job \"build\" {\n  machine = true\n  step \"run\" { command = \"make\" }\n}\nworkflow \"main\" {\n  job \"build\" {}\n}\n"
+	for path, good := range map[string]bool{"": false, ".circleci/config.yml": false, ".muster/pipeline.hcl": true} {
+		result, err := s.Compile(context.Background(), core.CompileRequest{Config: text, Path: path})
+		if err != nil || (result.Plan != nil) != good {
+			t.Errorf("%q: got a plan %v, %v, %v", path, result.Plan != nil, result.Errors, err)
+		}
+	}
+}
+
 func TestOldResultsAreForgotten(t *testing.T) {
 	t.Parallel()
 	db := storetest.Open(t, "configs")

@@ -3,6 +3,7 @@
 package pipelines
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -44,6 +45,7 @@ func (s *Service) newCompileLoop(registry prometheus.Registerer) (*work.Loop[*pi
 type outcome struct {
 	source    core.Source
 	config    string
+	path      string // of the config in the repository; "" for one that was given
 	compiled  string
 	workflows []plannedWorkflow
 	errors    []core.PipelineError
@@ -98,7 +100,7 @@ func (s *Service) prepare(ctx context.Context, p *pipeline) (outcome, error) {
 		return o, err
 	}
 	result, err := s.configs.Compile(ctx, core.CompileRequest{
-		Config: o.config, Parameters: p.Parameters.V, Values: pipelineValues(p, o.source, c.Given != ""),
+		Config: o.config, Path: o.path, Parameters: p.Parameters.V, Values: pipelineValues(p, o.source, o.path, c.Given != ""),
 	})
 	if err != nil {
 		return o, fmt.Errorf("asking for a plan: %w", err)
@@ -144,10 +146,10 @@ func (s *Service) fetch(ctx context.Context, o *outcome) error {
 	}
 	switch {
 	case !given:
-		o.config = result.Config
+		o.config, o.path = result.Config, result.Path
 		o.errors = pipelineErrors(errorFetch, result.Errors)
 		if len(o.errors) == 0 && o.config == "" {
-			o.errors = []core.PipelineError{{Type: errorFetch, Message: configPath + " is empty"}}
+			o.errors = []core.PipelineError{{Type: errorFetch, Message: cmp.Or(o.path, configPath) + " is empty"}}
 		}
 	case !resolved:
 		o.warnings = pipelineErrors(errorFetch, result.Errors)
@@ -175,7 +177,7 @@ func (s *Service) storeOutcome(ctx context.Context, id core.PipelineID, o outcom
 			return false, nil
 		}
 		p.Source.V, p.Errors.V, p.Warnings.V = o.source, o.errors, o.warnings
-		c := config{Pipeline: id, Source: clean(o.config), Compiled: clean(o.compiled)}
+		c := config{Pipeline: id, Source: clean(o.config), Path: clean(o.path), Compiled: clean(o.compiled)}
 		switch {
 		case len(o.errors) > 0:
 			p.State = core.PipelineErrored
@@ -189,7 +191,7 @@ func (s *Service) storeOutcome(ctx context.Context, id core.PipelineID, o outcom
 				return false, fmt.Errorf("leaving the hand-over: %w", err)
 			}
 		}
-		_, err := tx.NewUpdate().Model(&c).Column("source", "compiled", "workflows").WherePK().Exec(ctx)
+		_, err := tx.NewUpdate().Model(&c).Column("source", "path", "compiled", "workflows").WherePK().Exec(ctx)
 		if err != nil {
 			return false, fmt.Errorf("writing the configs: %w", err)
 		}

@@ -74,11 +74,12 @@ func (s *Service) PipelineValues(ctx context.Context, id core.PipelineID) (core.
 	if err != nil {
 		return nil, err
 	}
-	given, err := s.db.NewSelect().Model((*config)(nil)).Where("pipeline_id = ? AND given <> ''", id).Exists(ctx)
+	var c config
+	err = s.db.NewSelect().Model(&c).Column("given", "path").Where("pipeline_id = ?", id).Scan(ctx)
 	if err != nil {
 		return nil, readFailure("reading the configs", err)
 	}
-	return pipelineValues(p, p.Source.V, given), nil
+	return pipelineValues(p, p.Source.V, c.Path, c.Given != ""), nil
 }
 
 // position is where a page of the list ended. Within a project the order is

@@ -61,6 +61,7 @@ type config struct {
 	Pipeline  core.PipelineID               `bun:"pipeline_id,pk"`
 	Given     string                        `bun:"given"`
 	Source    string                        `bun:"source"`
+	Path      string                        `bun:"path"` // of the source in the repository
 	Compiled  string                        `bun:"compiled"`
 	Workflows store.JSON[[]plannedWorkflow] `bun:"workflows,type:text"`
 }

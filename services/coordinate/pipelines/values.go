@@ -3,6 +3,7 @@
 package pipelines
 
 import (
+	"cmp"
 	"net/url"
 	"strings"
 	"time"
@@ -12,8 +13,9 @@ import (
 
 // pipelineValues returns what a config may read as `pipeline.*`. A value that
 // is not known, or empty, is left out: to the config language it is declared
-// and null. given tells that the config came with the trigger.
-func pipelineValues(p *pipeline, source core.Source, given bool) core.PipelineValues {
+// and null. path is the config's in the repository;
+// given tells that it came with the trigger.
+func pipelineValues(p *pipeline, source core.Source, path string, given bool) core.PipelineValues {
 	project, trigger := p.Context.V, p.Trigger.V
 	remote := source.RepositoryURL
 	if remote == "" {
@@ -48,20 +50,24 @@ func pipelineValues(p *pipeline, source core.Source, given bool) core.PipelineVa
 	if source.Branch != "" {
 		v["git.branch.is_default"] = source.Branch == project.DefaultBranch
 	}
-	configValues(v, project, source, given)
+	configValues(v, project, source, path, given)
 	return v
 }
 
 // configValues adds where the config comes from.
-func configValues(v core.PipelineValues, project core.Project, source core.Source, given bool) {
+func configValues(v core.PipelineValues, project core.Project, source core.Source, path string, given bool) {
 	if given {
 		v["config_source"] = "api"
 		return
 	}
+	kind := "circleci"
+	if strings.HasSuffix(path, ".hcl") {
+		kind = "hcl"
+	}
 	for name, text := range map[string]string{
 		"config_source":          projectType(project, source.RepositoryURL),
-		"config.file_path":       configPath,
-		"config.file_type":       "circleci",
+		"config.file_path":       cmp.Or(path, configPath),
+		"config.file_type":       kind,
 		"config.sha":             source.Revision,
 		"config.ref":             ref(source),
 		"config.repository.name": project.Organization.Name + "/" + project.Name,
