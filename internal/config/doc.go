@@ -15,8 +15,10 @@
 //	emit     plan and processed config emit*.go
 //
 // A stage goes on after a mistake as far as makes sense, so that a person sees
-// all of them at once. No stage does I/O, reads a clock or keeps state between
-// calls: the same request gives the same result, from any goroutine.
+// all of them at once. No stage does I/O but asking the given resolver for
+// orbs, reads a clock or keeps state between calls: the same request and the
+// same orbs give the same result, from any goroutine. What is kept is a cache of
+// orbs that are parsed and checked, by digest, when the caller gives one.
 //
 // What the language has and this package has not learnt yet is an error that
 // says so, with its place; it is never left out in silence.

@@ -198,13 +198,16 @@ workflows:
 	benchmarkCompile(b, text.String())
 }
 
-func benchmarkCompile(b *testing.B, text string) {
+func benchmarkCompile(b *testing.B, text string) { benchmarkCompileWith(b, text, Options{}) }
+
+func benchmarkCompileWith(b *testing.B, text string, options Options) {
 	b.ReportAllocs()
+	request := core.CompileRequest{Config: text, Values: core.PipelineValues{"git.branch": "main"}}
 	var compiled, decoded time.Duration
 	for b.Loop() {
 		start := time.Now()
-		if result := compile(text, nil); result.Plan == nil {
-			b.Fatal(result.Errors)
+		if result, err := Compile(context.Background(), request, options); err != nil || result.Plan == nil {
+			b.Fatal(result.Errors, err)
 		}
 		middle := time.Now()
 		var n yaml.Node

@@ -29,9 +29,6 @@ func readOrbSource(digest, text string, limits document.Limits) *orbSource {
 	c.main = s.place
 	c.request.Values = sampleValues
 	s.problems = c.problems
-	if s.values > maxOrbValues || s.bytes > maxOrbBytes {
-		return s // beyond what any config may use, see spendOrb
-	}
 	root, err := document.Parse(text, limits)
 	if err != nil {
 		c.parseFailed(err)

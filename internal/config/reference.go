@@ -26,7 +26,7 @@ type OrbResolver interface {
 const (
 	maxOrbs      = 100     // references, each counted once
 	maxOrbDepth  = 10      // orbs that use orbs
-	maxOrbBytes  = 4 << 20 // of all sources together
+	maxOrbBytes  = 2 << 20 // of all sources together
 	maxOrbValues = 50_000  // of all sources together, counted as document.Values does
 	maxReference = 1000    // bytes
 )
@@ -72,9 +72,6 @@ func newLoader(request core.CompileRequest, options Options) *loader {
 	}
 	for _, o := range request.Orbs {
 		l.lock[o.Ref] = o
-	}
-	if l.cache == nil {
-		l.cache = NewOrbCache(maxOrbBytes * 10)
 	}
 	return l
 }
@@ -192,7 +189,6 @@ func (c *compiler) load(ref, alias string, n *document.Node) *loaded {
 // readLoaded makes the module of an orb whose source is there.
 func (c *compiler) readLoaded(o *loaded, alias string, n *document.Node) {
 	l := c.loader
-	c.spendOrb(o.source, n)
 	c.addSource(o)
 	defer func() { o.done = true }()
 	title := fmt.Sprintf("Error in orb: '%s'", clip(c.inner(alias)))
@@ -213,11 +209,15 @@ func (c *compiler) readLoaded(o *loaded, alias string, n *document.Node) {
 	}
 }
 
-// spendOrb counts the sources and ends the compilation when they are too much.
-func (c *compiler) spendOrb(s *orbSource, n *document.Node) {
+// spendOrb counts a source, before it is read, and ends the compilation when
+// all are too much.
+func (c *compiler) spendOrb(locked core.LockedOrb, bytes, values int, n *document.Node) {
 	l := c.loader
-	l.bytes += s.bytes
-	l.values += s.values
+	if l.byDigest[locked.Digest] != nil {
+		return
+	}
+	l.bytes += bytes
+	l.values += values
 	switch {
 	case l.bytes > maxOrbBytes:
 		c.fail(n, fmt.Sprintf("The orbs of this config are longer than %d bytes together; that is the limit", maxOrbBytes), "use fewer or smaller orbs")
@@ -240,12 +240,16 @@ func (c *compiler) fetch(ref string, n *document.Node) (*orbSource, core.LockedO
 		}
 		return o.source, o.locked, true
 	}
+	if l.cache == nil { // of this compilation alone
+		l.cache = NewOrbCache(10 * maxOrbBytes)
+	}
 	locked, decided := l.lock[ref]
 	if !decided && ExactReference(ref) {
 		locked, decided = l.cache.exact(c.request.OrganizationID, ref)
 	}
 	if decided {
 		if s := l.cache.source(locked.Digest); s != nil {
+			c.spendOrb(locked, s.bytes, s.values, n)
 			return s, locked, true
 		}
 	}
@@ -268,6 +272,7 @@ func (c *compiler) fetch(ref string, n *document.Node) (*orbSource, core.LockedO
 	if !decided && ExactReference(ref) {
 		l.cache.keepExact(c.request.OrganizationID, ref, locked)
 	}
+	c.spendOrb(locked, len(answer.Source), document.Values(answer.Source), n)
 	return l.cache.read(locked.Digest, answer.Source, l.limits), locked, true
 }
 

@@ -48,6 +48,7 @@ type outcome struct {
 	path      string // of the config in the repository; "" for one that was given
 	compiled  string
 	workflows []plannedWorkflow
+	orbs      []core.LockedOrb
 	errors    []core.PipelineError
 	warnings  []core.PipelineError
 }
@@ -101,11 +102,12 @@ func (s *Service) prepare(ctx context.Context, p *pipeline) (outcome, error) {
 	}
 	result, err := s.configs.Compile(ctx, core.CompileRequest{
 		Config: o.config, Path: o.path, Parameters: p.Parameters.V, Values: pipelineValues(p, o.source, o.path, c.Given != ""),
+		OrganizationID: p.Context.V.Organization.ID, Orbs: c.Orbs.V,
 	})
 	if err != nil {
 		return o, fmt.Errorf("asking for a plan: %w", err)
 	}
-	o.compiled = result.Processed
+	o.compiled, o.orbs = result.Processed, result.Orbs
 	o.warnings = append(o.warnings, pipelineErrors(errorConfig, result.Warnings)...)
 	if len(result.Errors) > 0 || result.Plan == nil {
 		o.errors = pipelineErrors(errorConfig, result.Errors)
@@ -178,6 +180,7 @@ func (s *Service) storeOutcome(ctx context.Context, id core.PipelineID, o outcom
 		}
 		p.Source.V, p.Errors.V, p.Warnings.V = o.source, o.errors, o.warnings
 		c := config{Pipeline: id, Source: clean(o.config), Path: clean(o.path), Compiled: clean(o.compiled)}
+		c.Orbs.V = o.orbs
 		switch {
 		case len(o.errors) > 0:
 			p.State = core.PipelineErrored
@@ -191,7 +194,7 @@ func (s *Service) storeOutcome(ctx context.Context, id core.PipelineID, o outcom
 				return false, fmt.Errorf("leaving the hand-over: %w", err)
 			}
 		}
-		_, err := tx.NewUpdate().Model(&c).Column("source", "path", "compiled", "workflows").WherePK().Exec(ctx)
+		_, err := tx.NewUpdate().Model(&c).Column("source", "path", "compiled", "workflows", "orbs").WherePK().Exec(ctx)
 		if err != nil {
 			return false, fmt.Errorf("writing the configs: %w", err)
 		}

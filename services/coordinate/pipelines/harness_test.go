@@ -70,7 +70,8 @@ func (f *fakeConfigs) Compile(_ context.Context, r core.CompileRequest) (core.Co
 	if f.change != nil {
 		f.change(plan)
 	}
-	return core.CompileResult{Plan: plan, Processed: "expanded " + r.Config}, nil
+	locked := []core.LockedOrb{{Ref: "acme/go@1", Version: "1.0.0", Digest: "d"}}
+	return core.CompileResult{Plan: plan, Processed: "expanded " + r.Config, Orbs: locked}, nil
 }
 
 func (f *fakeConfigs) set(err error) {

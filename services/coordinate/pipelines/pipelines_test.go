@@ -43,6 +43,13 @@ func TestPipelineBecomesItsWorkflows(t *testing.T) {
 				t.Errorf("got context %+v", w.Pipeline)
 			}
 		}
+		if asked := b.configs.compiled[0]; asked.OrganizationID != "o" || len(asked.Orbs) > 0 {
+			t.Errorf("asked for organization %q with the lock %v", asked.OrganizationID, asked.Orbs)
+		}
+		var kept config
+		if err := b.svc.db.NewSelect().Model(&kept).Where("pipeline_id = ?", "a").Scan(b.ctx); err != nil || len(kept.Orbs.V) != 1 || kept.Orbs.V[0].Digest != "d" {
+			t.Errorf("kept the lock %v, %v", kept.Orbs.V, err)
+		}
 		c, err := b.svc.PipelineConfig(b.ctx, "a")
 		if diff := cmp.Diff(core.PipelineConfig{Source: "workflows: 2", Compiled: "expanded workflows: 2"}, c); diff != "" || err != nil {
 			t.Error(err, diff)

@@ -64,6 +64,8 @@ type config struct {
 	Path      string                        `bun:"path"` // of the source in the repository
 	Compiled  string                        `bun:"compiled"`
 	Workflows store.JSON[[]plannedWorkflow] `bun:"workflows,type:text"`
+	// Orbs is the lock of all the pipeline's compilations.
+	Orbs store.JSON[[]core.LockedOrb] `bun:"orbs,type:text"`
 }
 
 // plannedWorkflow is a workflow of the plan with the id that it will have.
