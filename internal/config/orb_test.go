@@ -22,6 +22,7 @@ import (
 type registry struct {
 	mu      sync.Mutex
 	sources map[string]string
+	digests map[string]string // by text
 	asked   []core.ResolveOrbRequest
 	err     error
 }
@@ -55,6 +56,17 @@ func sourceDigest(text string) string {
 	return hex.EncodeToString(sum[:])
 }
 
+// digest computes each digest once, as a registry does that stores them.
+func (r *registry) digest(text string) string {
+	if r.digests == nil {
+		r.digests = map[string]string{}
+	}
+	if r.digests[text] == "" {
+		r.digests[text] = sourceDigest(text)
+	}
+	return r.digests[text]
+}
+
 func (r *registry) ResolveOrb(_ context.Context, request core.ResolveOrbRequest) (core.ResolvedOrb, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -83,7 +95,7 @@ func (r *registry) ResolveOrb(_ context.Context, request core.ResolveOrbRequest)
 		return core.ResolvedOrb{}, core.Errorf(core.CodeNotFound, "")
 	}
 	_, version, _ := strings.Cut(name, "@")
-	return core.ResolvedOrb{LockedOrb: core.LockedOrb{Ref: request.Ref, Version: version, Digest: sourceDigest(text)}, Source: text}, nil
+	return core.ResolvedOrb{LockedOrb: core.LockedOrb{Ref: request.Ref, Version: version, Digest: r.digest(text)}, Source: text}, nil
 }
 
 // highest returns the highest version that a shortened one stands for.

@@ -26,8 +26,8 @@ type OrbResolver interface {
 const (
 	maxOrbs      = 100     // references, each counted once
 	maxOrbDepth  = 10      // orbs that use orbs
-	maxOrbBytes  = 2 << 20 // of all sources together
-	maxOrbValues = 50_000  // of all sources together, counted as document.Values does
+	maxOrbBytes  = 1 << 20 // of all sources together
+	maxOrbValues = 35_000  // of all sources together, counted as document.Values does
 	maxReference = 1000    // bytes
 )
 
