@@ -9,10 +9,16 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/muster-ci/muster/core"
+	"github.com/muster-ci/muster/hcl/pipeline"
 	"github.com/muster-ci/muster/internal/api"
+	"github.com/muster-ci/muster/internal/config"
+	"github.com/muster-ci/muster/internal/sarif"
 	"github.com/muster-ci/muster/internal/terminal"
 	"github.com/muster-ci/muster/internal/worktree"
 )
@@ -27,61 +33,93 @@ func configCommand(o *options) *cobra.Command {
 	return cmd
 }
 
+// compilation is what the flags of validate and process say.
+type compilation struct {
+	process bool
+	local   bool
+	format  string
+	pairs   []string
+}
+
 func compileCommand(o *options, use, short string, process bool) *cobra.Command {
-	var pairs []string
+	c := &compilation{process: process, format: "text"}
 	cmd := &cobra.Command{
 		Use:   use,
 		Short: short,
-		Long:  short + ".\n\nThe path is that of a file, \"-\" for standard input, and .circleci/config.yml of the\nrepository by default. The exit code is 1 for a config with mistakes.",
-		Args:  cobra.MaximumNArgs(1),
+		Long: short + ".\n\nThe path is that of a file, \"-\" for standard input, and .circleci/config.yml of the\n" +
+			"repository by default, else .muster/pipeline.hcl. A file whose name ends in .hcl is a\n" +
+			"pipeline in HCL. The exit code is 1 for a config with mistakes.",
+		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if o.json {
+				c.format = "json"
+			}
+			if !slices.Contains(formats, c.format) {
+				return fmt.Errorf("there is no format %q; write one of %s", c.format, strings.Join(formats, ", "))
+			}
 			path := first(argument(args), defaultConfig(cmd.Context()))
 			text, err := readConfig(path, cmd.InOrStdin())
 			if err != nil {
 				return err
 			}
-			parameters, err := parseParameters(pairs)
+			result, err := o.compile(cmd.Context(), c, path, text)
 			if err != nil {
 				return err
 			}
-			s, err := o.connect()
-			if err != nil {
-				return err
-			}
-			result, err := s.Compile(cmd.Context(), api.CompileRequest{
-				ConfigYAML: text, Options: api.CompileOptions{PipelineParameters: parameters},
-			})
-			if err != nil {
-				return err
-			}
-			return o.showCompiled(cmd, path, result, process)
+			return c.show(cmd, path, result)
 		},
 	}
-	cmd.Flags().StringArrayVar(&pairs, "parameter", nil, "pipeline parameter as name=value; may be repeated")
+	cmd.Flags().StringArrayVar(&c.pairs, "parameter", nil, "pipeline parameter as name=value; may be repeated")
+	cmd.Flags().BoolVar(&c.local, "local", false, "compile here and not on the server, which is asked for registry orbs only")
+	if !process {
+		cmd.Flags().StringVar(&c.format, "format", c.format, "text, json, or sarif for code hosts and editors")
+	}
 	return cmd
 }
 
-func (o *options) showCompiled(cmd *cobra.Command, path string, result api.CompileResult, process bool) error {
-	if o.json {
+// formats are those of `config validate`.
+var formats = []string{"text", "json", "sarif"}
+
+// show prints a result. A config with mistakes is a failure whatever the format.
+func (c *compilation) show(cmd *cobra.Command, path string, result api.CompileResult) error {
+	switch c.format {
+	case "json":
 		if err := printJSON(cmd, result); err != nil {
 			return err
 		}
-	} else {
+	case "sarif":
+		if err := sarif.Write(cmd.OutOrStdout(), problemsOf(path, result.Errors), problemsOf(path, result.Warnings)); err != nil {
+			return err
+		}
+	default:
 		printProblems(cmd.ErrOrStderr(), path, "warning: ", result.Warnings)
 		printProblems(cmd.ErrOrStderr(), path, "", result.Errors)
 	}
 	if !result.Valid {
 		return failure{exitFailed, fmt.Sprintf("%s has %d mistake(s)", path, len(result.Errors))}
 	}
-	if o.json {
+	if c.format != "text" {
 		return nil
 	}
-	if process {
+	if c.process {
 		_, err := fmt.Fprint(cmd.OutOrStdout(), result.OutputYAML)
 		return err
 	}
 	_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s is valid.\n", path)
 	return err
+}
+
+// problemsOf returns mistakes as the compiler told them. A server that is older
+// than this command names no file, and has no summary.
+func problemsOf(path string, shown []api.ConfigError) []core.ConfigError {
+	list := make([]core.ConfigError, 0, len(shown))
+	for _, e := range shown {
+		list = append(list, core.ConfigError{
+			Message: first(e.Summary, e.Message), File: first(e.File, path), Line: e.Line, Column: e.Column,
+			Path: e.Path, Suggestion: e.Suggestion, Excerpt: e.Excerpt,
+		})
+	}
+	return list
 }
 
 // printProblems shows mistakes with the path that was given, so that editors
@@ -102,18 +140,27 @@ func printProblems(w io.Writer, path, prefix string, problems []api.ConfigError)
 }
 
 // defaultConfig is the config of the repository, shown relative to the folder.
+// The one in HCL counts where there is no other.
 func defaultConfig(ctx context.Context) string {
-	usual := filepath.Join(".circleci", "config.yml")
-	tree, err := worktree.Open(ctx, ".")
-	if err != nil {
-		return usual
+	root := "."
+	if tree, err := worktree.Open(ctx, "."); err == nil {
+		root = tree.Root
 	}
-	if here, err := os.Getwd(); err == nil {
-		if path, err := filepath.Rel(here, tree.Config()); err == nil {
+	usual := filepath.Join(root, filepath.FromSlash(config.DefaultFile))
+	if inHCL := filepath.Join(root, filepath.FromSlash(pipeline.File)); !exists(usual) && exists(inHCL) {
+		usual = inHCL
+	}
+	if here, err := os.Getwd(); err == nil && root != "." {
+		if path, err := filepath.Rel(here, usual); err == nil {
 			return path
 		}
 	}
-	return tree.Config()
+	return usual
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 // maxConfig is the most bytes of a config that the server takes.

@@ -75,7 +75,11 @@ func orbCheckCommand(o *options, process bool) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return o.showCompiled(cmd, args[0], result, process)
+			c := &compilation{process: process, format: "text"}
+			if o.json {
+				c.format = "json"
+			}
+			return c.show(cmd, args[0], result)
 		},
 	}
 	cmd.Flags().StringVar(&organization, "organization", "", "slug or id of the organization whose private orbs it may use")

@@ -2,6 +2,8 @@
 
 package api
 
+import "github.com/muster-ci/muster/core"
+
 // CompileRequest asks for a config to be compiled.
 type CompileRequest struct {
 	ConfigYAML string         `json:"config_yaml"`
@@ -13,6 +15,7 @@ type CompileOptions struct {
 	OwnerID            string         `json:"owner_id,omitempty"`
 	PipelineParameters map[string]any `json:"pipeline_parameters,omitempty"`
 	PipelineValues     map[string]any `json:"pipeline_values,omitempty" doc:"by name, with or without the leading \"pipeline.\""`
+	Path               string         `json:"path,omitempty" doc:"Muster: the name that errors show; one that ends in .hcl is a pipeline in HCL"`
 	Next               bool           `json:"next,omitempty"`
 }
 
@@ -36,4 +39,16 @@ type ConfigError struct {
 	Path       string `json:"path,omitempty"`
 	Suggestion string `json:"suggestion,omitempty"`
 	Excerpt    string `json:"excerpt,omitempty"`
+}
+
+// ConfigErrors shows the mistakes that a compiler told.
+func ConfigErrors(errors []core.ConfigError) []ConfigError {
+	shown := make([]ConfigError, 0, len(errors))
+	for _, e := range errors {
+		shown = append(shown, ConfigError{
+			Message: e.String(), Summary: e.Message, File: e.File, Line: e.Line, Column: e.Column,
+			Path: e.Path, Suggestion: e.Suggestion, Excerpt: e.Excerpt,
+		})
+	}
+	return shown
 }

@@ -187,14 +187,3 @@ func showJobSteps(j core.Job, attempts []core.AttemptSteps) api.JobSteps {
 	}
 	return shown
 }
-
-func showConfigErrors(errors []core.ConfigError) []api.ConfigError {
-	shown := make([]api.ConfigError, 0, len(errors))
-	for _, e := range errors {
-		shown = append(shown, api.ConfigError{
-			Message: e.String(), Summary: e.Message, File: e.File, Line: e.Line, Column: e.Column,
-			Path: e.Path, Suggestion: e.Suggestion, Excerpt: e.Excerpt,
-		})
-	}
-	return shown
-}
