@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +19,7 @@ import (
 	"github.com/muster-ci/muster/hcl/pipeline"
 	"github.com/muster-ci/muster/internal/api"
 	"github.com/muster-ci/muster/internal/config"
+	"github.com/muster-ci/muster/internal/config/language"
 	"github.com/muster-ci/muster/internal/sarif"
 	"github.com/muster-ci/muster/internal/terminal"
 	"github.com/muster-ci/muster/internal/worktree"
@@ -29,8 +31,27 @@ func configCommand(o *options) *cobra.Command {
 	cmd.AddCommand(
 		compileCommand(o, "validate [path]", "Check a config and show every mistake with its place", false),
 		compileCommand(o, "process [path]", "Show a config with everything in it expanded", true),
+		schemaCommand(),
 	)
 	return cmd
+}
+
+// schemaCommand prints what editors' YAML plugins check and complete by.
+func schemaCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "schema",
+		Short: "Print the JSON schema of config.yml, for editors",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			encoder := json.NewEncoder(cmd.OutOrStdout())
+			encoder.SetIndent("", "  ")
+			encoder.SetEscapeHTML(false)
+			if err := encoder.Encode(language.Schema()); err != nil {
+				return fmt.Errorf("printing: %w", err)
+			}
+			return nil
+		},
+	}
 }
 
 // compilation is what the flags of validate and process say.

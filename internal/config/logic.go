@@ -13,6 +13,9 @@ import (
 	"github.com/muster-ci/muster/internal/config/expression"
 )
 
+// logicOperators are the keys of a logic statement.
+var logicOperators = []string{"and", "or", "not", "equal", "matches"}
+
 // maxLogic is how deep logic statements may stand in one another.
 const maxLogic = 100
 
@@ -128,7 +131,7 @@ func (c *compiler) operator(name string, n, place *document.Node, depth int) boo
 		return c.matches(n)
 	}
 	way := "write one of and, or, not, equal, matches"
-	if near := suggest(name, []string{"and", "or", "not", "equal", "matches"}); near != "" {
+	if near := suggest(name, logicOperators); near != "" {
 		way = near + " " + way
 	}
 	c.fail(place, "extraneous key ["+clip(name)+"] is not permitted", way)

@@ -62,7 +62,7 @@ func (c *compiler) checkTopLevel() {
 		switch {
 		case known && !c.reuse && key.Text != "job-groups" && key.Text != "setup": // which a processed config has
 			c.fail(at, fmt.Sprintf("extraneous key [%s] is not permitted", key.Text), "it needs version: 2.1")
-		case !known && !slices.Contains([]string{"version", "jobs", "workflows", "description", "display", "experimental"}, key.Text):
+		case !known && !slices.Contains(topKeys(), key.Text):
 			if near := suggest(key.Text, append(slices.Clone(reuseKeys), "version", "jobs", "workflows")); near != "" {
 				c.warn(at, fmt.Sprintf("The key [%s] has no meaning", key.Text), near)
 			}
