@@ -29,7 +29,10 @@ type AttemptSteps struct {
 	Attempt AttemptID `json:"attempt_id"`
 	Number  int       `json:"number"`
 	Status  JobStatus `json:"status"` // running, or the agent's final word
-	Steps   []Step    `json:"steps"`
+	// Reason says what the status does not tell, such as Nomad's words about a
+	// node that was lost. It stays when a further attempt makes good for it.
+	Reason string `json:"reason,omitempty"`
+	Steps  []Step `json:"steps"`
 }
 
 // OutputRange names bytes of one step.

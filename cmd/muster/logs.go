@@ -117,16 +117,30 @@ func (l *logs) job(id string) error {
 		}
 	}
 	for _, task := range steps.Tasks {
-		for _, attempt := range task.Attempts {
+		for i, attempt := range task.Attempts {
 			place := api.Place{JobID: id, TaskIndex: task.Index, AttemptID: attempt.ID, Attempt: attempt.Number}
 			for _, step := range attempt.Steps {
 				if err := l.step(show, place, step); err != nil {
 					return err
 				}
 			}
+			// The reason of the last one is in the line of the job.
+			if last := i == len(task.Attempts)-1; !last && !l.raw {
+				l.gone(attempt)
+			}
 		}
 	}
 	return nil
+}
+
+// gone says why an attempt was not the last.
+func (l *logs) gone(a api.AttemptSteps) {
+	out := l.cmd.OutOrStdout()
+	line := fmt.Sprintf("   attempt %d: %s", a.Number, terminal.StyleOf(out).Status(a.Status))
+	if a.Reason != "" {
+		line += ": " + terminal.Plain(a.Reason)
+	}
+	fmt.Fprintln(out, line)
 }
 
 func (l *logs) step(show func(client.Event) error, place api.Place, step api.Step) error {

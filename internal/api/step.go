@@ -27,6 +27,7 @@ type AttemptSteps struct {
 	ID     string `json:"id" doc:"also the id of the nomad job"`
 	Number int    `json:"number" doc:"from 1"`
 	Status string `json:"status"`
+	Reason string `json:"reason,omitempty" doc:"what the status does not tell; it stays when a further attempt follows"`
 	Steps  []Step `json:"steps"`
 }
 

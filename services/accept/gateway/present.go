@@ -181,7 +181,7 @@ func showJobSteps(j core.Job, attempts []core.AttemptSteps) api.JobSteps {
 			for _, step := range a.Steps {
 				steps = append(steps, showStep(step))
 			}
-			t.Attempts = append(t.Attempts, api.AttemptSteps{ID: string(a.Attempt), Number: a.Number, Status: string(a.Status), Steps: steps})
+			t.Attempts = append(t.Attempts, api.AttemptSteps{ID: string(a.Attempt), Number: a.Number, Status: string(a.Status), Reason: a.Reason, Steps: steps})
 		}
 		shown.Tasks = append(shown.Tasks, t)
 	}

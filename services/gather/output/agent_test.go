@@ -235,7 +235,7 @@ func TestClosedAttemptsTakeLateBytesForAWhile(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := steps[0]; got.Status != core.JobInfrastructureFail || got.Steps[0].Status != core.StepSuccess || got.Steps[0].Bytes != 4 {
+		if got := steps[0]; got.Status != core.JobInfrastructureFail || got.Reason != "node lost" || got.Steps[0].Status != core.StepSuccess || got.Steps[0].Bytes != 4 {
 			t.Errorf("got %+v, want a lost attempt with what its step said late", got)
 		}
 		if status := h.call("POST", wire.PathClaim, never.identity(never.self()), wire.ClaimRequest{Nonce: nonce}, nil); status != http.StatusGone {

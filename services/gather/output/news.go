@@ -55,7 +55,7 @@ type news struct {
 
 func (n *news) next(ctx context.Context) ([]core.AttemptSteps, error) {
 	var rows []attemptRow
-	err := n.s.deps.DB.NewSelect().Model(&rows).Column("id", "task_id", "number", "status", "told_at").
+	err := n.s.deps.DB.NewSelect().Model(&rows).Column("id", "task_id", "number", "status", "reason", "told_at").
 		Where("a.pipeline_id = ?", n.pipeline).Where("a.told_at > ?", store.At(n.since)).
 		Order("a.told_at", "a.id").Scan(ctx)
 	if err != nil {

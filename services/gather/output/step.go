@@ -108,7 +108,7 @@ func (s *Service) TaskSteps(ctx context.Context, ids []core.TaskID) ([]core.Atte
 		return []core.AttemptSteps{}, nil
 	}
 	var attempts []attemptRow
-	err := s.deps.DB.NewSelect().Model(&attempts).Column("id", "task_id", "number", "status").
+	err := s.deps.DB.NewSelect().Model(&attempts).Column("id", "task_id", "number", "status", "reason").
 		Where("a.task_id IN (?)", bun.In(ids)).Order("a.number", "a.id").Scan(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("reading attempts: %w", err)
@@ -141,7 +141,7 @@ func (s *Service) withSteps(ctx context.Context, attempts []attemptRow) ([]core.
 	}
 	out := make([]core.AttemptSteps, len(attempts))
 	for i, a := range attempts {
-		out[i] = core.AttemptSteps{Task: a.Task, Attempt: a.attempt(), Number: a.Number, Status: a.Status, Steps: steps[a.attempt()]}
+		out[i] = core.AttemptSteps{Task: a.Task, Attempt: a.attempt(), Number: a.Number, Status: a.Status, Reason: a.Reason, Steps: steps[a.attempt()]}
 		if out[i].Steps == nil {
 			out[i].Steps = []core.Step{}
 		}

@@ -19,6 +19,9 @@ type JobScript struct {
 	Steps    []StepScript
 	// Stays keeps the job running after its last step until it is canceled.
 	Stays bool
+	// Lost is why the first attempt of each task ends before its first step has;
+	// the second one plays the steps. Without it the first one does.
+	Lost string
 }
 
 // StepScript is one step of a job.
@@ -159,7 +162,7 @@ func (p *Platform) end(j *job, status core.JobStatus) {
 	for i := range j.Tasks {
 		j.Tasks[i].Status = status
 		for _, a := range p.attempts {
-			if a.Task == j.Tasks[i].ID {
+			if a.Task == j.Tasks[i].ID && !a.Status.Ended() {
 				a.Status = status
 			}
 		}
@@ -225,9 +228,23 @@ func (p *Platform) await(w *workflow, j *job) bool {
 	}
 }
 
+// lose ends an attempt in its first step, as the loss of its node does.
+func (p *Platform) lose(id core.AttemptID, script JobScript) {
+	step := p.StartStep(id, script.Steps[0].Name)
+	p.Write(id, step, script.Steps[0].Output)
+	defer p.lock("lose")()
+	now := time.Now().UTC()
+	a := p.attempts[id]
+	a.Status, a.Reason = core.JobInfrastructureFail, script.Lost
+	a.Steps[step].Status, a.Steps[step].StoppedAt = core.StepLost, &now
+}
+
 func (p *Platform) playJob(j *job) {
 	status := core.JobSuccess
 	for index := range j.Parallelism {
+		if j.script.Lost != "" {
+			p.lose(p.StartTask(j.ID, index), j.script)
+		}
 		attempt := p.StartTask(j.ID, index)
 		for _, s := range j.script.Steps {
 			step := p.StartStep(attempt, s.Name)
