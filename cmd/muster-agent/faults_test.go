@@ -17,6 +17,7 @@ import (
 	"github.com/muster-ci/muster/agent/agenttest"
 	"github.com/muster-ci/muster/agent/supervise"
 	"github.com/muster-ci/muster/core"
+	"github.com/muster-ci/muster/internal/testx"
 	"github.com/muster-ci/muster/internal/wire"
 )
 
@@ -261,7 +262,7 @@ func TestIdleMemory(t *testing.T) {
 	b.until("the output", func() bool { return strings.HasSuffix(s.Output(first), "\n200000\n") && s.Heartbeats() > 5 })
 	kib := b.resident()
 	t.Logf("idle after output: %d KiB resident", kib)
-	if kib > 30<<10 && !raceDetector {
+	if kib > 30<<10 && !testx.RaceDetector {
 		t.Errorf("got %d KiB, want 30 MiB at most", kib)
 	}
 	if err := os.WriteFile(filepath.Join(b.home, "go"), nil, 0o600); err != nil {

@@ -10,4 +10,6 @@
 // Nothing outlives the test: a program and all it has started are ended by
 // their process ids, and if the test process itself is killed the kernel ends
 // the program.
+//
+// RaceDetector lets tests do less where the race detector makes everything slow.
 package testx

@@ -10,6 +10,7 @@ import (
 	"github.com/muster-ci/muster/core"
 	"github.com/muster-ci/muster/internal/store"
 	"github.com/muster-ci/muster/internal/store/storetest"
+	"github.com/muster-ci/muster/internal/testx"
 )
 
 // TestCrashes plays random workflows on the whole service while everything goes
@@ -19,14 +20,11 @@ import (
 // that its tasks made, and nothing was lost or done twice.
 func TestCrashes(t *testing.T) {
 	t.Parallel()
-	const first, last = 1, 30
+	const first = 1
 	storetest.Each(t, "workflows", func(t *testing.T, open func() *store.DB) {
 		db := open()
 		killer := newKiller(db)
-		seeds := uint64(last)
-		if db.Driver() == store.Postgres {
-			seeds = 4
-		}
+		seeds := seedsOn(db.Driver())
 		for seed := uint64(first); seed <= seeds; seed++ {
 			w := newWorld(t, seed, db, killer)
 			if err := w.play(); err != nil {
@@ -35,6 +33,21 @@ func TestCrashes(t *testing.T) {
 		}
 		t.Logf("seeds %d to %d", first, seeds)
 	})
+}
+
+// seedsOn says how many worlds are played: as many as take some seconds. The
+// race detector needs few, since each world has every road through the code.
+func seedsOn(driver string) uint64 {
+	switch {
+	case testx.RaceDetector && driver == store.Postgres:
+		return 1
+	case testx.RaceDetector:
+		return 3
+	case driver == store.Postgres:
+		return 4
+	default:
+		return 30
+	}
 }
 
 // play does random things, then lets everything come to its end, and looks at
