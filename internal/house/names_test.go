@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -69,6 +70,29 @@ func TestOneNameInAllPlaces(t *testing.T) {
 	}
 	if len(rows) != len(folders(t)) {
 		t.Errorf("cmd/muster/services.go has %d rows for %d folders", len(rows), len(folders(t)))
+	}
+}
+
+// TestEndToEndKnowsAllServices holds the list of services that the end-to-end
+// tests deploy, measure and kill against the table.
+func TestEndToEndKnowsAllServices(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join(root, "e2e", "cluster", "jobs.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := regexp.MustCompile(`(?m)^var Services = .*$`).FindString(string(text))
+	var listed, want []string
+	for _, match := range regexp.MustCompile(`"([a-z]+)"`).FindAllStringSubmatch(list, -1) {
+		listed = append(listed, match[1])
+	}
+	for _, row := range tableRows(t) {
+		want = append(want, path.Base(row))
+	}
+	slices.Sort(listed)
+	slices.Sort(want)
+	if !slices.Equal(listed, want) {
+		t.Errorf("e2e/cluster.Services has %v, cmd/muster/services.go has %v", listed, want)
 	}
 }
 
