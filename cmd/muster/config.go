@@ -31,6 +31,7 @@ func configCommand(o *options) *cobra.Command {
 	cmd.AddCommand(
 		compileCommand(o, "validate [path]", "Check a config and show every mistake with its place", false),
 		compileCommand(o, "process [path]", "Show a config with everything in it expanded", true),
+		convertCommand(),
 		schemaCommand(),
 	)
 	return cmd

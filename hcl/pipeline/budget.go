@@ -79,7 +79,7 @@ func (b *budget) charge(body *hclsyntax.Body) {
 		case *hclsyntax.TemplateExpr:
 			for i, part := range n.Parts {
 				if _, literal := part.(*hclsyntax.LiteralValueExpr); !literal {
-					n.Parts[i] = b.paying(part)
+					n.Parts[i] = &inText{b.paying(part).(*paying)}
 				}
 			}
 		}
@@ -103,6 +103,19 @@ func (b *budget) paying(e hclsyntax.Expression) hclsyntax.Expression {
 func (e *paying) Value(ctx *hcl.EvalContext) (cty.Value, hcl.Diagnostics) {
 	v, diags := e.ParenthesesExpr.Value(ctx)
 	e.budget.spend(weigh(v, e.budget.left))
+	return v, diags
+}
+
+// inText is a part of a text: what is absent is empty there, as in a
+// config.yml, where HCL itself would refuse it.
+type inText struct{ *paying }
+
+// Value implements hcl.Expression.
+func (e *inText) Value(ctx *hcl.EvalContext) (cty.Value, hcl.Diagnostics) {
+	v, diags := e.paying.Value(ctx)
+	if v.IsNull() {
+		v = cty.StringVal("")
+	}
 	return v, diags
 }
 

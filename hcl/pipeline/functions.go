@@ -12,6 +12,8 @@ import (
 	"github.com/zclconf/go-cty/cty/convert"
 	"github.com/zclconf/go-cty/cty/function"
 	"github.com/zclconf/go-cty/cty/function/stdlib"
+
+	"github.com/muster-ci/muster/internal/config/expression"
 )
 
 // library are the functions by the names that Terraform and Nomad give them.
@@ -31,7 +33,8 @@ var library = map[string]function.Function{
 	"regex": stdlib.RegexFunc, "regexall": stdlib.RegexAllFunc, "regex_replace": stdlib.RegexReplaceFunc, "replace": stdlib.ReplaceFunc,
 	"split": stdlib.SplitFunc, "strrev": stdlib.ReverseFunc, "substr": stdlib.SubstrFunc, "title": stdlib.TitleFunc,
 	"trim": stdlib.TrimFunc, "trimprefix": stdlib.TrimPrefixFunc, "trimspace": stdlib.TrimSpaceFunc, "trimsuffix": stdlib.TrimSuffixFunc,
-	"upper": stdlib.UpperFunc, "startswith": affix(strings.HasPrefix), "endswith": affix(strings.HasSuffix), "matches": matches,
+	"upper": stdlib.UpperFunc, "startswith": affix(strings.HasPrefix), "endswith": affix(strings.HasSuffix), "strcontains": affix(strings.Contains),
+	"matches": matches, "istrue": asks(truthy), "truthy": asks(logical),
 
 	"jsondecode": stdlib.JSONDecodeFunc, "jsonencode": stdlib.JSONEncodeFunc,
 	"tobool": stdlib.MakeToFunc(cty.Bool), "tolist": stdlib.MakeToFunc(cty.List(cty.DynamicPseudoType)), "tomap": stdlib.MakeToFunc(cty.Map(cty.DynamicPseudoType)),
@@ -64,15 +67,14 @@ func affix(has func(text, part string) bool) function.Function {
 // matches tells whether a pattern fits the whole of a text, as CircleCI's
 // operator of that name does.
 var matches = function.New(&function.Spec{
-	Params: []function.Parameter{{Name: "text", Type: cty.String, AllowNull: true}, {Name: "pattern", Type: cty.String}},
+	Params: []function.Parameter{{Name: "text", Type: cty.String, AllowNull: true, AllowDynamicType: true}, {Name: "pattern", Type: cty.String}},
 	Type:   function.StaticReturnType(cty.Bool),
 	Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
-		pattern := args[1].AsString()
-		if _, err := regexp.Compile(pattern); err != nil || len(pattern) > 1000 {
-			return cty.False, function.NewArgErrorf(1, "the regular expression cannot be used: RE2's syntax counts, 1000 characters at most")
+		pattern, err := expression.CompileJava(args[1].AsString())
+		if err != nil {
+			return cty.False, function.NewArgErrorf(1, "the regular expression cannot be used: %s", err)
 		}
-		re := regexp.MustCompile(`\A(?:` + pattern + `)\z`)
-		return cty.BoolVal(!args[0].IsNull() && re.MatchString(args[0].AsString())), nil
+		return cty.BoolVal(!args[0].IsNull() && pattern.Match(args[0].AsString())), nil
 	},
 })
 
@@ -80,6 +82,28 @@ var matches = function.New(&function.Spec{
 // are not.
 func truthy(v cty.Value) bool {
 	return !v.IsNull() && (v.Type() != cty.Bool || v.True())
+}
+
+// logical is the rule of CircleCI's logic statements: what is empty or zero is
+// false too.
+func logical(v cty.Value) bool {
+	switch {
+	case !truthy(v):
+		return false
+	case v.Type() == cty.String:
+		return v.AsString() != ""
+	case v.Type() == cty.Number:
+		return v.AsBigFloat().Sign() != 0
+	}
+	return true
+}
+
+func asks(rule func(cty.Value) bool) function.Function {
+	return function.New(&function.Spec{
+		Params: []function.Parameter{{Name: "value", Type: cty.DynamicPseudoType, AllowNull: true, AllowDynamicType: true}},
+		Type:   function.StaticReturnType(cty.Bool),
+		Impl:   func(args []cty.Value, _ cty.Type) (cty.Value, error) { return cty.BoolVal(rule(args[0])), nil },
+	})
 }
 
 // operand returns the first argument that decides, else the last: CircleCI's

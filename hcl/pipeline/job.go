@@ -30,7 +30,10 @@ var bodyBlocks = []string{"docker", "parameter", "step"}
 // surroundings turns the body of a job or an executor into entries: each docker
 // block is one image, the first of them the primary one.
 func (r *reader) surroundings(body *hclsyntax.Body, ctx *hcl.EvalContext) []document.Entry {
-	entries := r.plain(body, ctx, bodyBlocks...)
+	entries := r.plain(body, ctx, append([]string{"executor"}, bodyBlocks...)...)
+	if attr := body.Attributes["executor"]; attr != nil {
+		entries = r.executorAttribute(entries, attr, ctx)
+	}
 	var images []*document.Node
 	var first hcl.Pos
 	for _, block := range body.Blocks {
@@ -44,23 +47,6 @@ func (r *reader) surroundings(body *hclsyntax.Body, ctx *hcl.EvalContext) []docu
 	}
 	if len(images) > 0 {
 		entries = append(entries, entry("docker", first.Line, first.Column, document.NewList(first.Line, first.Column, images)))
-	}
-	return entries
-}
-
-func (r *reader) executorEntries(blocks []*hclsyntax.Block) []document.Entry {
-	var entries []document.Entry
-	for _, block := range blocks {
-		if r.executors[block.Labels[0]] != block {
-			continue
-		}
-		for _, inner := range block.Body.Blocks {
-			if inner.Type == "parameter" || inner.Type == "step" {
-				r.fail(inner.TypeRange, fmt.Sprintf("An executor has no %s", inner.Type), "use a local, or set the value in the job")
-			}
-		}
-		at := block.TypeRange.Start
-		entries = append(entries, entry(block.Labels[0], at.Line, at.Column, document.NewMap(at.Line, at.Column, r.surroundings(block.Body, r.scope))))
 	}
 	return entries
 }

@@ -110,7 +110,7 @@ func (c *calls) combine(axes []axis, exclude *hclsyntax.Attribute) []iteration {
 		values, words := map[string]cty.Value{}, []string{}
 		for i, a := range axes {
 			values[a.name] = a.values[at[i]]
-			word, _ := plainText(a.values[at[i]])
+			word := axisWord(a.values[at[i]])
 			words = append(words, word)
 		}
 		if !slices.ContainsFunc(excluded, func(e map[string]cty.Value) bool { return same(e, values) }) {
@@ -127,6 +127,21 @@ func (c *calls) combine(axes []axis, exclude *hclsyntax.Attribute) []iteration {
 			return rounds
 		}
 	}
+}
+
+// axisWord is what a value adds to a name; an executor with arguments adds them
+// all.
+func axisWord(v cty.Value) string {
+	if v.IsNull() || !v.Type().IsObjectType() {
+		word, _ := plainText(v)
+		return word
+	}
+	var words []string
+	for it := v.ElementIterator(); it.Next(); {
+		_, element := it.Element()
+		words = append(words, axisWord(element))
+	}
+	return strings.Join(words, "-")
 }
 
 // excluded reads `exclude`: objects that name every parameter.

@@ -42,7 +42,7 @@ func read(ctx context.Context, request core.CompileRequest, options config.Optio
 		problems:   &problems{file: options.File, text: request.Config, seen: map[string]bool{}},
 		budget:     &budget{ctx: ctx, left: maxWork},
 		request:    request,
-		executors:  map[string]*hclsyntax.Block{},
+		executors:  map[string]*executor{},
 		commands:   map[string]*command{},
 		jobs:       map[string]*job{},
 		imports:    map[string]bool{},
@@ -50,6 +50,8 @@ func read(ctx context.Context, request core.CompileRequest, options config.Optio
 		definition: map[string]string{},
 		defined:    map[string]bool{},
 		repeats:    map[string]int{},
+
+		definedExecutors: map[string]bool{},
 	}
 	defer func() {
 		switch caught := recover().(type) {
@@ -83,7 +85,7 @@ type reader struct {
 	scope   *hcl.EvalContext // of what stands outside of jobs and commands
 
 	imports   map[string]bool
-	executors map[string]*hclsyntax.Block
+	executors map[string]*executor
 	commands  map[string]*command
 	jobs      map[string]*job
 	groups    map[string]bool
@@ -92,6 +94,9 @@ type reader struct {
 	definition map[string]string // job and arguments -> name among jobEntries
 	defined    map[string]bool   // by that name
 	repeats    map[string]int    // numbers given to a job's names
+
+	executorEntries  []document.Entry
+	definedExecutors map[string]bool
 }
 
 // parse checks the bounds of a text and parses it; nil after a mistake.
@@ -167,12 +172,13 @@ func (r *reader) whole(body *hclsyntax.Body) *document.Node {
 	}
 	add("orbs", r.orbs(blocks["import"]))
 	add("parameters", parameters)
-	add("executors", r.executorEntries(blocks["executor"]))
 	add("job-groups", r.jobGroups(blocks["job_group"]))
 	add("workflows", r.workflows(blocks["workflow"]))
 	r.unusedJobs(blocks["job"])
 	add("commands", r.unusedCommands(blocks["command"]))
 	add("jobs", r.jobEntries)
+	r.unusedExecutors(blocks["executor"])
+	add("executors", r.executorEntries)
 	return document.NewMap(1, 1, entries)
 }
 

@@ -41,7 +41,7 @@ func (r *reader) names(blocks map[string][]*hclsyntax.Block) {
 	}
 	for _, block := range blocks["executor"] {
 		if r.once(block, r.executors[block.Labels[0]] != nil) {
-			r.executors[block.Labels[0]] = block
+			r.executors[block.Labels[0]] = &executor{block: block, parameters: r.parameters(block.Body)}
 		}
 	}
 	for _, block := range blocks["command"] {
@@ -181,7 +181,7 @@ func (r *reader) condition(body *hclsyntax.Body, ctx *hcl.EvalContext) bool {
 	if !ok {
 		return true
 	}
-	if v.IsNull() || v.Type() != cty.Bool {
+	if !v.IsKnown() || v.IsNull() || v.Type() != cty.Bool {
 		r.fail(attr.Expr.Range(), "A condition is true or false, not "+friendly(v), "compare with ==, or write != null")
 		return true
 	}
@@ -189,8 +189,11 @@ func (r *reader) condition(body *hclsyntax.Body, ctx *hcl.EvalContext) bool {
 }
 
 func friendly(v cty.Value) string {
-	if v.IsNull() {
+	switch {
+	case v.IsNull():
 		return "null"
+	case !v.IsKnown():
+		return "something that is not known (a function was given null)"
 	}
 	return "a " + v.Type().FriendlyName()
 }
@@ -215,7 +218,7 @@ func (r *reader) forEach(body *hclsyntax.Body, ctx *hcl.EvalContext) []iteration
 	if !ok {
 		return nil
 	}
-	if v.IsNull() || !v.CanIterateElements() {
+	if !v.IsKnown() || v.IsNull() || !v.CanIterateElements() {
 		r.fail(attr.Expr.Range(), "for_each takes a list, a set or a map, not "+friendly(v), "write for_each = [\"one\", \"two\"]")
 		return nil
 	}

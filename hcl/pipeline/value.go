@@ -50,7 +50,7 @@ func build(v cty.Value, line, column, depth int) (*document.Node, string) {
 	case depth > maxValueDepth:
 		return nil, fmt.Sprintf("The value is nested deeper than %d levels; that is the limit", maxValueDepth)
 	case !v.IsKnown():
-		return nil, "The value is not known"
+		return nil, "The value is not known: a function was given null"
 	case ty == stepsType && !v.IsNull():
 		return document.NewList(line, column, v.EncapsulatedValue().(*stepList).nodes), ""
 	case v.IsNull():

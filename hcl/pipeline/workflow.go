@@ -15,7 +15,7 @@ import (
 // callAttributes stand beside the arguments of a job.
 var callAttributes = []string{
 	"condition", "context", "filters", "for_each", "matrix", "name", "override_with", "post_steps", "pre_steps", "requires",
-	"serial_group", "steps", "type",
+	"serial_group", "type",
 }
 
 // invocation is one entry of a workflow: a round of a call.

@@ -126,6 +126,9 @@ func (s *Service) makeLoops() error {
 // cluster go on without it.
 func (s *Service) Run(ctx context.Context) error {
 	if err := s.deps.DB.MigrateEmbedded(ctx, migrations); err != nil {
+		if ctx.Err() != nil {
+			return nil // asked to stop before it began
+		}
 		return err
 	}
 	s.ready.Store(true)

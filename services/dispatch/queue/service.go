@@ -116,6 +116,9 @@ func (s *Service) makeLoops() error {
 // Run migrates the tables, then schedules and hands over until ctx ends.
 func (s *Service) Run(ctx context.Context) error {
 	if err := s.deps.DB.MigrateEmbedded(ctx, migrations); err != nil {
+		if ctx.Err() != nil {
+			return nil // asked to stop before it began
+		}
 		return err
 	}
 	s.ready.Store(true)

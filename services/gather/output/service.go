@@ -96,6 +96,9 @@ func New(cfg Config, deps Deps) (*Service, error) {
 func (s *Service) Run(ctx context.Context) error {
 	defer s.stop()
 	if err := s.deps.DB.MigrateEmbedded(ctx, migrations); err != nil {
+		if ctx.Err() != nil {
+			return nil // asked to stop before it began
+		}
 		return err
 	}
 	if err := s.refresh(ctx); err != nil && ctx.Err() == nil {

@@ -54,6 +54,9 @@ func New(cfg Config, deps Deps) (*Service, error) {
 // everything else happens on request.
 func (s *Service) Run(ctx context.Context) error {
 	if err := s.Migrate(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil // asked to stop before it began
+		}
 		return err
 	}
 	if _, _, err := s.Bootstrap(ctx); err != nil {

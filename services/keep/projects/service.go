@@ -54,6 +54,9 @@ func New(cfg Config, deps Deps) (*Service, error) {
 // Run prepares the tables and waits for ctx: everything happens on request.
 func (s *Service) Run(ctx context.Context) error {
 	if err := s.deps.DB.MigrateEmbedded(ctx, migrations); err != nil {
+		if ctx.Err() != nil {
+			return nil // asked to stop before it began
+		}
 		return err
 	}
 	s.migrated.Store(true)

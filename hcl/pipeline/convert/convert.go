@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package convert
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2/hclwrite"
+
+	"github.com/muster-ci/muster/core"
+	"github.com/muster-ci/muster/internal/config/document"
+)
+
+// FromYAML returns the HCL of a config, or what cannot be said in it. The config
+// should compile; of one that does not, the result is worth little.
+func FromYAML(text string) (string, []core.ConfigError) {
+	root, err := document.Parse(text, document.Limits{})
+	if err != nil {
+		var e *document.Error
+		if errors.As(err, &e) {
+			return "", []core.ConfigError{{Message: e.Message, Suggestion: e.Suggestion, Line: e.Line, Column: e.Column}}
+		}
+		return "", []core.ConfigError{{Message: err.Error()}}
+	}
+	c := &converter{kinds: map[string]map[string]string{}, lines: document.NewLines(text), reuse: root.Get("version") != nil && root.Get("version").Text == "2.1"}
+	c.file(root)
+	if len(c.problems) > 0 {
+		return "", c.problems
+	}
+	return string(hclwrite.Format([]byte(c.b.String()))), nil
+}
+
+// converter is the state of one conversion.
+type converter struct {
+	writer
+	lines    *document.Lines
+	reuse    bool // version 2.1: << >> has a meaning
+	problems []core.ConfigError
+	// kinds are the types of declared parameters by section and element, "" for
+	// the pipeline's: conditions and arguments are written by them.
+	kinds map[string]map[string]string
+	// own are the types that `parameters.x` has here.
+	own map[string]string
+}
+
+func (c *converter) fail(n *document.Node, message, way string) {
+	c.problems = append(c.problems, core.ConfigError{
+		Message: message, Suggestion: way, Line: n.Line, Column: n.Column, Excerpt: c.lines.Excerpt(n.Line, n.Column),
+	})
+}
+
+func (c *converter) file(root *document.Node) {
+	c.learn("", root)
+	for _, section := range []string{"commands", "jobs", "executors"} {
+		each(root.Get(section), func(name string, n *document.Node) { c.learn(section+"/"+name, n) })
+	}
+	if n := root.Get("setup"); n != nil {
+		c.attribute("setup", c.value(n))
+	}
+	each(root.Get("orbs"), c.orb)
+	c.own = c.kinds[""]
+	c.declarations(root, true)
+	each(root.Get("executors"), c.executor)
+	each(root.Get("commands"), c.command)
+	each(root.Get("jobs"), c.job)
+	each(root.Get("job-groups"), c.jobGroup)
+	workflows := root.Get("workflows")
+	if workflows == nil || workflows.Kind != document.Map {
+		if root.Get("jobs").Get("build") != nil {
+			c.gap()
+			c.block("workflow", []string{"workflow"}, func() { c.block("job", []string{"build"}, func() {}) })
+		}
+		return
+	}
+	each(workflows, func(name string, n *document.Node) {
+		if name != "version" || n.Kind == document.Map {
+			c.workflow(name, n)
+		}
+	})
+}
+
+// each calls f for the entries of a map.
+func each(n *document.Node, f func(name string, value *document.Node)) {
+	if n == nil || n.Kind != document.Map {
+		return
+	}
+	for i, k := range n.Keys {
+		f(k.Text, n.Items[i])
+	}
+}
+
+func (c *converter) learn(element string, n *document.Node) {
+	kinds := map[string]string{}
+	each(n.Get("parameters"), func(name string, p *document.Node) {
+		if kind := p.Get("type"); kind != nil {
+			kinds[name] = kind.Text
+		}
+	})
+	c.kinds[element] = kinds
+}
+
+func (c *converter) orb(name string, n *document.Node) {
+	if n.Kind == document.Map {
+		c.fail(n, fmt.Sprintf("The inline orb %s has no counterpart in HCL", name), "publish it (muster orb publish), or move its commands and jobs into the file")
+		return
+	}
+	c.gap()
+	c.block("import", []string{name}, func() { c.attribute("source", c.value(n)) })
+}
+
+// types are HCL's words for the types of parameters.
+var types = map[string]string{
+	"string": "string", "boolean": "bool", "integer": "number", "enum": "string", "env_var_name": "string", "steps": "steps", "executor": "executor",
+}
+
+// declarations writes the parameter blocks of an element.
+func (c *converter) declarations(n *document.Node, top bool) {
+	each(n.Get("parameters"), func(name string, p *document.Node) {
+		if top {
+			c.gap()
+		}
+		kind := p.Get("type")
+		if kind == nil || types[kind.Text] == "" {
+			c.fail(p, fmt.Sprintf("The parameter %s has no type that is known", name), "")
+			return
+		}
+		c.block("parameter", []string{name}, func() {
+			c.attribute("type", types[kind.Text])
+			if enum := p.Get("enum"); enum != nil && kind.Text == "enum" {
+				c.attribute("enum", c.texts(enum))
+			}
+			if d := p.Get("description"); d != nil {
+				c.attribute("description", c.value(d))
+			}
+			if d := p.Get("default"); d != nil {
+				c.fallback(kind.Text, d)
+			}
+		})
+	})
+}
+
+// fallback writes a default. Steps are blocks everywhere else; a default that
+// has some is the one thing that HCL cannot say.
+func (c *converter) fallback(kind string, d *document.Node) {
+	switch {
+	case kind == "steps" && d.Kind == document.List && len(d.Items) == 0:
+		c.attribute("default", "null")
+	case kind == "steps":
+		c.fail(d, "A default of type steps that is not empty has no counterpart in HCL", "make it a command, and call that where the parameter is empty")
+	default:
+		c.attribute("default", c.typed(kind, d))
+	}
+}
+
+// typed writes the value of a parameter of a type.
+func (c *converter) typed(kind string, n *document.Node) string {
+	if n.IsScalar() && !n.Template {
+		switch kind {
+		case "boolean":
+			if value, ok := n.AsBool(); ok {
+				return fmt.Sprint(value)
+			}
+		case "string", "enum", "env_var_name":
+			return quote(n.Text)
+		}
+	}
+	return c.value(n)
+}
+
+// texts writes a list of scalars as texts.
+func (c *converter) texts(n *document.Node) string {
+	items := make([]string, 0, len(n.Items))
+	for _, item := range n.Items {
+		items = append(items, quote(item.Text))
+	}
+	return "[" + strings.Join(items, ", ") + "]"
+}
+
+// sorted returns the keys of a map in the order of the alphabet, which is that
+// of a matrix's parameters in the names that it makes.
+func sorted(n *document.Node) []string {
+	var names []string
+	each(n, func(name string, _ *document.Node) { names = append(names, name) })
+	slices.Sort(names)
+	return names
+}
