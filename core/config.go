@@ -54,6 +54,9 @@ type CompileRequest struct {
 	IsOrb bool `json:"is_orb,omitempty"`
 	// Continuation is true for the config that continues a setup pipeline.
 	Continuation bool `json:"continuation,omitempty"`
+	// SetupParameters are what the setup config declared: its continuation has
+	// to declare each of them with the same default.
+	SetupParameters []PipelineParameter `json:"setup_parameters,omitempty"`
 	// Schedule compiles one scheduled workflow (`triggers:`) and nothing else.
 	Schedule string `json:"schedule,omitempty"`
 }
@@ -69,6 +72,8 @@ type CompileResult struct {
 	Processed string        `json:"processed,omitempty"` // the expanded config, as `config process` prints it
 	Errors    []ConfigError `json:"errors,omitempty"`
 	Warnings  []ConfigError `json:"warnings,omitempty"`
+	// Parameters are the declared pipeline parameters, in the order of the text.
+	Parameters []PipelineParameter `json:"parameters,omitempty"`
 	// Orbs are the references that were resolved, in order, each once.
 	Orbs []LockedOrb `json:"orbs,omitempty"`
 }

@@ -10,19 +10,30 @@ import (
 // PipelineState is where a pipeline is, in CircleCI's words.
 //
 //	pending ──────────────► created      its workflows exist
-//	   │
-//	   └──────────────────► errored      no config, or one that does not compile
+//	 ▲ │ │
+//	 │ │ └────────────────► errored      no config, or one that does not compile
+//	 │ ▼
+//	 │ setup-pending                     it is a setup config
+//	 │ │
+//	 │ ▼
+//	 └─setup ─────────────► errored      nobody continued it in time
 //
 // Both right-hand states are final; what the workflows do is theirs to say. A
-// pipeline that is canceled while pending ends created, without workflows.
+// setup pipeline is pending again once a job has continued it. A pipeline that
+// is canceled before its end becomes created, with the workflows that it has.
 type PipelineState string
 
-// The pipeline states of CircleCI's API v2 that occur without setup configs.
+// The pipeline states of CircleCI's API v2.
 const (
-	PipelinePending PipelineState = "pending"
-	PipelineCreated PipelineState = "created"
-	PipelineErrored PipelineState = "errored"
+	PipelineSetupPending PipelineState = "setup-pending"
+	PipelineSetup        PipelineState = "setup"
+	PipelinePending      PipelineState = "pending"
+	PipelineCreated      PipelineState = "created"
+	PipelineErrored      PipelineState = "errored"
 )
+
+// Ended tells whether the state is final.
+func (s PipelineState) Ended() bool { return s == PipelineCreated || s == PipelineErrored }
 
 // Pipeline is one event with one config.
 type Pipeline struct {
@@ -74,10 +85,13 @@ type PipelineList struct {
 	Next  string     `json:"next,omitempty"`
 }
 
-// PipelineConfig is what a pipeline was compiled from and to.
+// PipelineConfig is what a pipeline was compiled from and to. Of a setup
+// pipeline, the first two are the continuation's.
 type PipelineConfig struct {
-	Source   string `json:"source"`
-	Compiled string `json:"compiled"`
+	Source        string `json:"source"`
+	Compiled      string `json:"compiled"`
+	Setup         string `json:"setup,omitempty"`
+	CompiledSetup string `json:"compiled_setup,omitempty"`
 }
 
 // Pipelines keeps pipelines.

@@ -57,6 +57,8 @@ type TaskSpec struct {
 	// WorkflowName and the plan of the job; Plan.Requires is left out.
 	WorkflowName string  `json:"workflow_name"`
 	Plan         JobPlan `json:"plan"`
+	// Setup is true in the workflow of a setup config.
+	Setup bool `json:"setup,omitempty"`
 }
 
 // Tasks is the side of the workflows service that dispatch talks to.

@@ -57,6 +57,9 @@ type NewWorkflow struct {
 	ID       WorkflowID      `json:"id"` // chosen by the caller
 	Pipeline PipelineContext `json:"pipeline"`
 	Plan     WorkflowPlan    `json:"plan"`
+	// Setup marks the workflow of a setup config: its jobs get the key that
+	// continues the pipeline, and it is never repeated.
+	Setup bool `json:"setup,omitempty"`
 }
 
 // PipelineContext is what the later stages need to know of a workflow's

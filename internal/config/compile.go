@@ -144,6 +144,7 @@ func (c *compiler) compileRoot(root *document.Node) core.CompileResult {
 	c.checkUnread()
 	c.warnUnsaved()
 	c.checkLoaded()
+	c.checkContinues(workflows)
 	for _, w := range workflows {
 		c.order(w)
 	}
@@ -159,7 +160,7 @@ func (c *compiler) compileRoot(root *document.Node) core.CompileResult {
 		return c.failure()
 	}
 	processed := c.emit(workflows)
-	return core.CompileResult{Plan: plan, Processed: processed, Warnings: c.sorted(c.warnings), Orbs: c.loader.locked()}
+	return core.CompileResult{Plan: plan, Processed: processed, Warnings: c.sorted(c.warnings), Parameters: c.declaredParameters(), Orbs: c.loader.locked()}
 }
 
 func (c *compiler) failure() core.CompileResult {

@@ -133,6 +133,7 @@ func (c *compiler) fallback(n *document.Node, section string) *document.Node {
 // resolvePipelineParameters merges what the trigger gives with the defaults.
 func (c *compiler) resolvePipelineParameters(n *document.Node) {
 	declared := c.declarations(n, "pipeline")
+	c.declared = declared
 	given := make(map[string]*document.Node, min(len(c.request.Parameters), maxGiven))
 	var names []string
 	if len(c.request.Parameters) > maxGiven {

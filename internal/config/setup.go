@@ -3,7 +3,9 @@
 package config
 
 import (
+	"encoding/json"
 	"fmt"
+	"strconv"
 
 	"github.com/muster-ci/muster/core"
 	"github.com/muster-ci/muster/internal/config/document"
@@ -34,6 +36,65 @@ func (c *compiler) checkSetup(plan *core.Plan) {
 	n := c.root.Get("workflows")
 	c.fail(n.KeyAt(n.Find(names[1])), fmt.Sprintf("A setup config runs one workflow, but %d would run: %s", len(names), listed(names)),
 		"give all but one a when: that is false, or put their jobs into one workflow")
+}
+
+// checkContinues compares the declared pipeline parameters with those of the
+// setup config that this one continues: a value that the trigger gave, or left
+// out, means the same in both. A config without workflows only ends the
+// pipeline and needs none.
+func (c *compiler) checkContinues(workflows []*workflow) {
+	if !c.request.Continuation || len(workflows) == 0 {
+		return
+	}
+	own := make(map[string]parameter, len(c.declared))
+	for _, p := range c.declared {
+		own[p.name] = p
+	}
+	for _, wanted := range c.request.SetupParameters {
+		p, ok := own[wanted.Name]
+		value := asJSON(wanted.Default)
+		switch {
+		case !ok:
+			c.fail(c.root.Get("parameters"), fmt.Sprintf("The setup config declares the pipeline parameter %s, and this config does not", clip(wanted.Name)),
+				"declare it here too, with default: "+clip(value))
+		case asJSON(scalarValue(p.fallback)) != value:
+			c.fail(p.place, fmt.Sprintf("The pipeline parameter %s has another default than in the setup config", clip(wanted.Name)),
+				"write default: "+clip(value)+", as there")
+		}
+	}
+}
+
+// declaredParameters is what a continuation has to declare again.
+func (c *compiler) declaredParameters() []core.PipelineParameter {
+	var list []core.PipelineParameter
+	for _, p := range c.declared {
+		list = append(list, core.PipelineParameter{Name: p.name, Default: scalarValue(p.fallback)})
+	}
+	return list
+}
+
+// scalarValue is a scalar as JSON carries it. The numbers of pipeline parameters
+// are whole.
+func scalarValue(n *document.Node) any {
+	switch n.Kind {
+	case document.Bool:
+		value, _ := n.AsBool()
+		return value
+	case document.Int:
+		if value, err := strconv.ParseInt(n.Text, 0, 64); err == nil {
+			return value
+		}
+	}
+	return n.Text
+}
+
+// asJSON makes values comparable, whether or not they have been on the wire.
+func asJSON(value any) string {
+	text, err := json.Marshal(value)
+	if err != nil {
+		return fmt.Sprint(value)
+	}
+	return string(text)
 }
 
 // checkSchedule refuses the name of a schedule that the config has not.

@@ -12,6 +12,7 @@ import (
 // flow is what a compilation knows of its workflows as a whole.
 type flow struct {
 	setup    bool
+	declared []parameter // of the pipeline
 	groups   map[string]*group
 	contexts map[string]bool // that some job asks for
 	jobCount int             // of all workflows and groups
