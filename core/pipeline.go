@@ -47,8 +47,10 @@ type Pipeline struct {
 	Source     Source          `json:"source"`
 	Parameters map[string]any  `json:"parameters,omitempty"`
 	Canceled   bool            `json:"canceled,omitempty"`
-	CreatedAt  time.Time       `json:"created_at"`
-	UpdatedAt  time.Time       `json:"updated_at"`
+	// Setup is true once its config turned out to be a setup config.
+	Setup     bool      `json:"setup,omitempty"`
+	CreatedAt time.Time `json:"created_at"`
+	UpdatedAt time.Time `json:"updated_at"`
 }
 
 // PipelineError is a reason for the state errored. Type is CircleCI's: config,

@@ -131,6 +131,7 @@ func (j *job) setBuiltin() {
 	set("CIRCLE_SHA1", source.Revision)
 	set("CIRCLE_BUILD_NUM", strconv.FormatInt(spec.Number, 10))
 	set("CIRCLE_BUILD_URL", j.buildURL())
+	set("MUSTER_HOST", strings.TrimRight(j.cfg.BaseURL, "/")) // where the commands of `muster` find the API
 	set("CIRCLE_JOB", spec.Plan.Name)
 	set("CIRCLE_NODE_INDEX", strconv.Itoa(spec.Index))
 	set("CIRCLE_NODE_TOTAL", strconv.Itoa(max(1, spec.Total)))

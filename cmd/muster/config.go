@@ -33,6 +33,7 @@ func configCommand(o *options) *cobra.Command {
 		compileCommand(o, "process [path]", "Show a config with everything in it expanded", true),
 		convertCommand(),
 		schemaCommand(),
+		continueCommand(o),
 	)
 	return cmd
 }

@@ -43,7 +43,7 @@ func makeGateway(m *seams) (*running, error) {
 		Peers: gateway.Peers{
 			Identity: p.Identity(), Projects: p.Projects(), Secrets: p.ProjectSecrets(), Configs: p.Configs(), Orbs: p.Orbs(),
 			Pipelines: p.Pipelines(), Workflows: p.Workflows(), Jobs: p.Jobs(), Queue: p.Queue(), Output: p.Output(),
-			Stuck: stuck,
+			Continuations: p.Continuations(), Stuck: stuck,
 		},
 	})
 	if err != nil {
@@ -110,7 +110,7 @@ func makePipelines(m *seams) (*running, error) {
 	p := m.peersOf("pipelines")
 	s, err := pipelines.New(cfg, pipelines.Deps{
 		Logger: m.logger.Named("pipelines"), Clock: time.Now, NewID: core.NewID, DB: db, Hints: m.hints, Metrics: m.metrics,
-		Configs: p.Configs(), Workflows: p.Workflows(), Bundles: bucket,
+		Peers: pipelines.Peers{Configs: p.Configs(), Workflows: p.Workflows()}, Bundles: bucket, Sealer: m.sealer,
 	})
 	if err != nil {
 		return nil, err

@@ -57,8 +57,17 @@ type Commit struct {
 
 // PipelineConfig is what a pipeline was compiled from and to.
 type PipelineConfig struct {
-	Source   string `json:"source"`
-	Compiled string `json:"compiled"`
+	Source              string `json:"source" doc:"of a pipeline that began with a setup config: its continuation's, empty until there is one"`
+	Compiled            string `json:"compiled"`
+	SetupConfig         string `json:"setup-config,omitempty"`
+	CompiledSetupConfig string `json:"compiled-setup-config,omitempty"`
+}
+
+// Continuation continues a pipeline from its setup phase.
+type Continuation struct {
+	Key           string         `json:"continuation-key" doc:"what the jobs of a setup workflow have as CIRCLE_CONTINUATION_KEY"`
+	Configuration string         `json:"configuration" doc:"the config to go on with; an empty one ends the pipeline"`
+	Parameters    map[string]any `json:"parameters,omitempty" doc:"pipeline parameters; none that the trigger gave"`
 }
 
 // TriggerRequest asks for a pipeline. Branch, Tag and Parameters are

@@ -168,6 +168,11 @@ func (c *Client) Compile(ctx context.Context, r api.CompileRequest) (api.Compile
 	return call[api.CompileResult](ctx, c, http.MethodPost, v2+"/compile-config-with-defaults", r)
 }
 
+// ContinuePipeline continues a setup pipeline; the key is the permission.
+func (c *Client) ContinuePipeline(ctx context.Context, continuation api.Continuation) (api.Message, error) {
+	return call[api.Message](ctx, c, http.MethodPost, v2+"/pipeline/continue", continuation)
+}
+
 // Tokens returns the user's tokens.
 func (c *Client) Tokens(ctx context.Context) ([]api.Token, error) {
 	return all[api.Token](ctx, c, own+"/tokens", 1)

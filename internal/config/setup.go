@@ -57,7 +57,7 @@ func (c *compiler) checkContinues(workflows []*workflow) {
 		case !ok:
 			c.fail(c.root.Get("parameters"), fmt.Sprintf("The setup config declares the pipeline parameter %s, and this config does not", clip(wanted.Name)),
 				"declare it here too, with default: "+clip(value))
-		case asJSON(scalarValue(p.fallback)) != value:
+		case asJSON(defaultValue(p)) != value:
 			c.fail(p.place, fmt.Sprintf("The pipeline parameter %s has another default than in the setup config", clip(wanted.Name)),
 				"write default: "+clip(value)+", as there")
 		}
@@ -68,24 +68,23 @@ func (c *compiler) checkContinues(workflows []*workflow) {
 func (c *compiler) declaredParameters() []core.PipelineParameter {
 	var list []core.PipelineParameter
 	for _, p := range c.declared {
-		list = append(list, core.PipelineParameter{Name: p.name, Default: scalarValue(p.fallback)})
+		list = append(list, core.PipelineParameter{Name: p.name, Default: defaultValue(p)})
 	}
 	return list
 }
 
-// scalarValue is a scalar as JSON carries it. The numbers of pipeline parameters
-// are whole.
-func scalarValue(n *document.Node) any {
-	switch n.Kind {
-	case document.Bool:
-		value, _ := n.AsBool()
+// defaultValue is the default of a pipeline parameter as JSON carries it.
+func defaultValue(p parameter) any {
+	switch p.kind {
+	case "boolean":
+		value, _ := p.fallback.AsBool()
 		return value
-	case document.Int:
-		if value, err := strconv.ParseInt(n.Text, 0, 64); err == nil {
+	case "integer":
+		if value, err := strconv.ParseInt(p.fallback.Text, 0, 64); err == nil {
 			return value
 		}
 	}
-	return n.Text
+	return p.fallback.Text
 }
 
 // asJSON makes values comparable, whether or not they have been on the wire.

@@ -33,6 +33,9 @@ func (p Peers) Orbs() *Orbs { return NewOrbs(p.caller("orbs")) }
 // Pipelines returns a client of core.Pipelines.
 func (p Peers) Pipelines() *Pipelines { return NewPipelines(p.caller("pipelines")) }
 
+// Continuations returns a client of core.Continuations.
+func (p Peers) Continuations() *Continuations { return NewContinuations(p.caller("pipelines")) }
+
 // Workflows returns a client of core.Workflows.
 func (p Peers) Workflows() *Workflows { return NewWorkflows(p.caller("workflows")) }
 

@@ -21,6 +21,7 @@ const (
 	accessUser   access = iota // everybody with a token
 	accessAdmin                // administrators; roles come with a later service
 	accessPublic               // everybody
+	accessKey                  // whoever has the key that is in the body
 )
 
 // userKey is where the user of a request is kept in its gin context.
@@ -53,6 +54,16 @@ func (s *Service) authenticate(e endpoint) gin.HandlerFunc {
 			c.Next()
 		}
 	}
+}
+
+// limitAddress takes a request that carries no token out of the budget of its
+// address, so that nobody can try keys for long.
+func (s *Service) limitAddress(c *gin.Context) {
+	if wait, ok := s.limits.Take("address " + httpx.RemoteHost(c.Request)); !ok {
+		s.limited(c, wait)
+		return
+	}
+	c.Next()
 }
 
 func (s *Service) limited(c *gin.Context, wait time.Duration) {

@@ -36,7 +36,11 @@ func (s *Service) Routes(r gin.IRouter) {
 	r.GET("/", s.page)
 	for _, e := range s.endpoint {
 		chain := []gin.HandlerFunc{s.observe(e), headers}
-		if e.access != accessPublic {
+		switch e.access {
+		case accessPublic:
+		case accessKey:
+			chain = append(chain, s.limitAddress)
+		default:
 			chain = append(chain, s.authenticate(e))
 		}
 		if e.raw != nil {

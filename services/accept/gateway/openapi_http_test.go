@@ -242,6 +242,7 @@ func (c *caller) pipelines() {
 	hold = eventually(c.t, c.s, w, "hold", "on_hold")
 	c.call("POST", w+"/approve/"+hold.ApprovalRequestID, "")
 	c.call("POST", "/api/v2/jobs/"+eventually(c.t, c.s, w, "stay", "running").ID+"/cancel", "")
+	c.call("POST", "/api/v2/pipeline/continue", `{"continuation-key":"`+setup(c.t, c.s)+`","configuration":""}`)
 	third := triggered(c.t, c.s, "")
 	w = "/api/v2/workflow/" + get[api.List[api.Workflow]](c.t, c.s, "/api/v2/pipeline/"+third.ID+"/workflow").Items[0].ID
 	c.call("POST", w+"/cancel", "")

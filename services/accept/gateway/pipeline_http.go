@@ -135,7 +135,9 @@ func (s *Service) pipelineConfig(r *request) (any, error) {
 		return nil, err
 	}
 	config, err := s.deps.Peers.Pipelines.PipelineConfig(r.ctx(), p.ID)
-	return api.PipelineConfig{Source: config.Source, Compiled: config.Compiled}, err
+	return api.PipelineConfig{
+		Source: config.Source, Compiled: config.Compiled, SetupConfig: config.Setup, CompiledSetupConfig: config.CompiledSetup,
+	}, err
 }
 
 // pipelineValues answers GET /pipeline/{id}/values.

@@ -91,6 +91,7 @@ func (s *Service) pipelineEndpoints() []endpoint {
 		{method: http.MethodGet, path: base + "/mine", summary: "List a project's pipelines that I triggered", status: 200, query: []string{"page-token"}, out: api.List[api.Pipeline]{}, serve: s.myProjectPipelines},
 		{method: http.MethodGet, path: base + "/:number", summary: "Get a pipeline by its number", status: 200, out: api.Pipeline{}, serve: s.pipelineByNumber},
 		{method: http.MethodGet, path: v2 + "/pipeline", summary: "List the pipelines of an organization", status: 200, query: []string{"org-slug", "mine", "page-token"}, out: api.List[api.Pipeline]{}, serve: s.organizationPipelines},
+		{method: http.MethodPost, path: v2 + "/pipeline/continue", summary: "Continue a pipeline from its setup phase; the continuation key is the permission", access: accessKey, status: 200, in: api.Continuation{}, out: api.Message{}, serve: s.continuePipeline},
 		{method: http.MethodGet, path: v2 + "/pipeline/:id", summary: "Get a pipeline", status: 200, out: api.Pipeline{}, serve: s.getPipeline},
 		{method: http.MethodGet, path: v2 + "/pipeline/:id/config", summary: "Get a pipeline's config, as written and as compiled", status: 200, out: api.PipelineConfig{}, serve: s.pipelineConfig},
 		{method: http.MethodGet, path: v2 + "/pipeline/:id/values", summary: "Get a pipeline's values, by their names in a config", status: 200, out: map[string]any{}, serve: s.pipelineValues},

@@ -81,10 +81,16 @@ func validTrigger(in api.TriggerRequest) error {
 		return core.Errorf(core.CodeInvalid, "%q is not a revision; give all 40 hexadecimal digits of the commit.", in.Revision)
 	case len(in.Config) > maxConfig:
 		return core.Errorf(core.CodeInvalid, "A config may have %d bytes.", maxConfig)
-	case len(in.Parameters) > maxParameters:
+	}
+	return validParameters(in.Parameters)
+}
+
+// validParameters bounds the pipeline parameters that somebody gives.
+func validParameters(parameters map[string]any) error {
+	if len(parameters) > maxParameters {
 		return core.Errorf(core.CodeInvalid, "A pipeline takes %d parameters at most.", maxParameters)
 	}
-	for name, value := range in.Parameters {
+	for name, value := range parameters {
 		switch v := value.(type) {
 		case string:
 			if len(v) > maxParameter {

@@ -18,10 +18,11 @@ import (
 
 // The types of CircleCI's pipeline errors that occur here.
 const (
-	errorConfig = "config"
-	errorFetch  = "config-fetch"
-	errorPlan   = "plan"
-	errorOther  = "other"
+	errorConfig  = "config"
+	errorFetch   = "config-fetch"
+	errorPlan    = "plan"
+	errorOther   = "other"
+	errorTimeout = "timeout"
 )
 
 // newCompileLoop claims one pipeline at a time: a repository that is slow to
@@ -51,11 +52,18 @@ type outcome struct {
 	orbs      []core.LockedOrb
 	errors    []core.PipelineError
 	warnings  []core.PipelineError
+	// setup is the way on from a setup config; nil for any other.
+	setup *continuation
+	// continues: the config is the one that a setup pipeline was continued with.
+	continues bool
 }
 
 // compile takes a pending pipeline to its plan or its errors. It may run twice
 // for one pipeline, also at once: what was stored first stays.
 func (s *Service) compile(ctx context.Context, p *pipeline) work.Result {
+	if inSetup(p.State) {
+		return s.expire(ctx, p)
+	}
 	if p.State != core.PipelinePending || p.Planned {
 		return work.Done()
 	}
@@ -65,10 +73,13 @@ func (s *Service) compile(ctx context.Context, p *pipeline) work.Result {
 	}
 	if err != nil {
 		s.logger.Error("failed to compile a pipeline", "pipeline_id", p.ID, "error", err)
-		o = outcome{source: p.Source.V, errors: []core.PipelineError{{Type: errorOther, Message: core.ErrorMessage(err)}}}
+		o = outcome{source: p.Source.V, continues: p.Continued, errors: []core.PipelineError{{Type: errorOther, Message: core.ErrorMessage(err)}}}
 	}
 	if err := s.storeOutcome(ctx, p.id(), o); err != nil {
 		return work.Fail(fmt.Errorf("storing the plan of pipeline %s: %w", p.ID, err))
+	}
+	if o.setup != nil {
+		return work.Again(o.setup.ExpiresAt.Time())
 	}
 	return work.Done()
 }
@@ -97,17 +108,31 @@ func (s *Service) prepare(ctx context.Context, p *pipeline) (outcome, error) {
 		return outcome{}, readFailure("reading the config that was given", err)
 	}
 	o := outcome{source: p.Source.V, config: c.Given}
-	if err := s.fetch(ctx, &o); err != nil || len(o.errors) > 0 {
-		return o, err
+	request := core.CompileRequest{Parameters: p.Parameters.V}
+	var err error
+	if p.Continued {
+		if o, request, err = s.continued(ctx, p, c); err != nil || finishes(o.config) {
+			return o, err
+		}
+	} else {
+		if err = s.fetch(ctx, &o); err != nil || len(o.errors) > 0 {
+			return o, err
+		}
+		request.Path = o.path
 	}
-	result, err := s.configs.Compile(ctx, core.CompileRequest{
-		Config: o.config, Path: o.path, Parameters: p.Parameters.V, Values: pipelineValues(p, o.source, o.path, c.Given != ""),
-		OrganizationID: p.Context.V.Organization.ID, Orbs: c.Orbs.V,
-	})
+	request.Config, request.Values = o.config, pipelineValues(p, o.source, o.path, c.Given != "")
+	request.OrganizationID, request.Orbs = p.Context.V.Organization.ID, c.Orbs.V
+	result, err := s.configs.Compile(ctx, request)
 	if err != nil {
 		return o, fmt.Errorf("asking for a plan: %w", err)
 	}
-	o.compiled, o.orbs = result.Processed, result.Orbs
+	o.orbs = lock(c.Orbs.V, result.Orbs)
+	return s.planned(ctx, p, o, result)
+}
+
+// planned adds what the compiler made of the config.
+func (s *Service) planned(ctx context.Context, p *pipeline, o outcome, result core.CompileResult) (outcome, error) {
+	o.compiled = result.Processed
 	o.warnings = append(o.warnings, pipelineErrors(errorConfig, result.Warnings)...)
 	if len(result.Errors) > 0 || result.Plan == nil {
 		o.errors = pipelineErrors(errorConfig, result.Errors)
@@ -124,7 +149,12 @@ func (s *Service) prepare(ctx context.Context, p *pipeline) (outcome, error) {
 	for _, w := range result.Plan.Workflows {
 		o.workflows = append(o.workflows, plannedWorkflow{ID: core.WorkflowID(s.newID()), Plan: w})
 	}
-	return o, nil
+	if !result.Plan.Setup || len(o.workflows) == 0 {
+		return o, nil
+	}
+	var err error
+	o.setup, err = s.newContinuation(ctx, p.id(), result.Parameters)
+	return o, err
 }
 
 // fetch resolves the source and, unless the trigger brought a config, reads the
@@ -168,41 +198,79 @@ func pipelineErrors(kind string, errs []core.ConfigError) []core.PipelineError {
 }
 
 // storeOutcome stores what became of the config, with the hand-over of the
-// workflows, in one transaction; later outcomes change nothing.
+// workflows, in one transaction; later outcomes of the same config change
+// nothing.
 func (s *Service) storeOutcome(ctx context.Context, id core.PipelineID, o outcome) error {
 	row := &handover{Item: work.Item{ID: string(id), DueAt: s.now()}}
 	born := s.handovers.Lease(row)
 	defer born.Drop()
 	handed := false
 	_, err := s.changePipeline(ctx, id, func(ctx context.Context, tx bun.Tx, p *pipeline) (bool, error) {
-		if handed = false; p.State != core.PipelinePending || p.Planned {
+		if handed = false; p.State != core.PipelinePending || p.Planned || p.Continued != o.continues {
 			return false, nil
 		}
 		p.Source.V, p.Errors.V, p.Warnings.V = o.source, o.errors, o.warnings
-		c := config{Pipeline: id, Source: clean(o.config), Path: clean(o.path), Compiled: clean(o.compiled)}
-		c.Orbs.V = o.orbs
 		switch {
 		case len(o.errors) > 0:
 			p.State = core.PipelineErrored
 		case len(o.workflows) == 0:
 			p.State = core.PipelineCreated
 		default:
-			p.Planned = true
-			c.Workflows.V = o.workflows
-			handed = true
-			if _, err := tx.NewInsert().Model(row).Exec(ctx); err != nil {
-				return false, fmt.Errorf("leaving the hand-over: %w", err)
+			p.Planned, handed = true, !o.continues
+			if err := s.plan(ctx, tx, p, o, row); err != nil {
+				return false, err
 			}
 		}
-		_, err := tx.NewUpdate().Model(&c).Column("source", "path", "compiled", "workflows", "orbs").WherePK().Exec(ctx)
-		if err != nil {
+		if err := writeConfig(ctx, tx, id, o); err != nil {
 			return false, fmt.Errorf("writing the configs: %w", err)
 		}
 		return true, nil
 	})
-	if err == nil && handed {
+	switch {
+	case err == nil && handed:
 		born.Hand(ctx)
+	case err == nil:
+		s.hints.Notify(handoverTopic)
 	}
+	return err
+}
+
+// plan leaves the hand-over of a plan's workflows. That of a setup config may
+// still be there when its continuation comes.
+func (s *Service) plan(ctx context.Context, tx bun.Tx, p *pipeline, o outcome, row *handover) error {
+	if o.continues {
+		return leaveHandover(ctx, tx, p.id(), s.now())
+	}
+	if _, err := tx.NewInsert().Model(row).Exec(ctx); err != nil {
+		return fmt.Errorf("leaving the hand-over: %w", err)
+	}
+	if o.setup == nil {
+		return nil
+	}
+	p.State, p.Setup = core.PipelineSetupPending, true
+	if _, err := tx.NewInsert().Model(o.setup).Exec(ctx); err != nil {
+		return fmt.Errorf("writing the continuation key: %w", err)
+	}
+	return nil
+}
+
+// writeConfig keeps the texts and the workflows, of a continuation apart from
+// those of the setup config.
+func writeConfig(ctx context.Context, tx bun.Tx, id core.PipelineID, o outcome) error {
+	if o.continues {
+		k := continuation{Pipeline: id, Compiled: clean(o.compiled)}
+		k.Workflows.V = o.workflows
+		if _, err := tx.NewUpdate().Model(&k).Column("compiled", "workflows").WherePK().Exec(ctx); err != nil {
+			return err
+		}
+		c := config{Pipeline: id}
+		c.Orbs.V = o.orbs
+		_, err := tx.NewUpdate().Model(&c).Column("orbs").WherePK().Exec(ctx)
+		return err
+	}
+	c := config{Pipeline: id, Source: clean(o.config), Path: clean(o.path), Compiled: clean(o.compiled)}
+	c.Workflows.V, c.Orbs.V = o.workflows, o.orbs
+	_, err := tx.NewUpdate().Model(&c).Column("source", "path", "compiled", "workflows", "orbs").WherePK().Exec(ctx)
 	return err
 }
 

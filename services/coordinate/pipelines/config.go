@@ -26,6 +26,9 @@ type Config struct {
 	Poll time.Duration `hcl:"poll,optional"`
 	// Lease is how long a claimed row belongs to one process. Default "10s".
 	Lease time.Duration `hcl:"lease,optional"`
+	// ContinueWithin is how long after its start a setup workflow may continue its
+	// pipeline. Default "6h".
+	ContinueWithin time.Duration `hcl:"continue_within,optional"`
 	// Keep is how old a pipeline is before it is removed, once workflows has
 	// removed its workflows; 0 is for ever. Default "4320h", 180 days.
 	Keep time.Duration `hcl:"keep,optional"`
@@ -39,7 +42,8 @@ func Default() Config {
 	return Config{
 		Compilers: 4, MaxConfig: 4 << 20, MaxParameters: 256 << 10, MaxTries: 8,
 		Poll: 5 * time.Second, Lease: 10 * time.Second,
-		Keep: 180 * 24 * time.Hour, KeepBundles: 30 * 24 * time.Hour,
+		ContinueWithin: 6 * time.Hour,
+		Keep:           180 * 24 * time.Hour, KeepBundles: 30 * 24 * time.Hour,
 	}
 }
 
@@ -60,6 +64,9 @@ func (c Config) Validate() error {
 	}
 	if c.Keep != 0 && c.Keep < time.Hour || c.KeepBundles != 0 && c.KeepBundles < time.Hour {
 		return core.Errorf(core.CodeInvalid, "pipelines.keep is %s and pipelines.keep_bundles is %s; use 1h or more, or 0 for ever", c.Keep, c.KeepBundles)
+	}
+	if c.ContinueWithin <= 0 {
+		return core.Errorf(core.CodeInvalid, "pipelines.continue_within is %s; it must be more than 0", c.ContinueWithin)
 	}
 	if c.Poll <= 0 || c.Lease <= 0 {
 		return core.Errorf(core.CodeInvalid, "pipelines.poll is %s and pipelines.lease is %s; both must be more than 0", c.Poll, c.Lease)

@@ -105,12 +105,14 @@ func newPipeline(n core.NewPipeline, now store.Time) *pipeline {
 // workflows hears of it in any case in which it may have, or may yet get, some.
 func (s *Service) CancelPipeline(ctx context.Context, id core.PipelineID) error {
 	_, err := s.changePipeline(ctx, id, func(ctx context.Context, tx bun.Tx, p *pipeline) (bool, error) {
-		if p.State == core.PipelineErrored {
+		if p.State == core.PipelineErrored && !p.Setup {
 			return false, nil
 		}
 		p.Canceled = true
-		p.State = core.PipelineCreated
-		if !p.Planned {
+		if p.State != core.PipelineErrored { // a broken continuation, while the setup workflow goes on
+			p.State = core.PipelineCreated
+		}
+		if !p.Planned && !p.Setup {
 			return true, nil
 		}
 		return true, leaveHandover(ctx, tx, p.id(), s.now())

@@ -2,18 +2,26 @@
 
 // Package pipelines is the service that turns an accepted event into workflows.
 //
-// It is called by gateway (CreatePipeline, reading, CancelPipeline) and later
-// by whatever else starts pipelines. It calls configs (Fetch, Compile) and
+// It is called by gateway (CreatePipeline, reading, ContinuePipeline,
+// CancelPipeline), by placements (ContinuationKey) and later by whatever else
+// starts pipelines. It calls configs (Fetch, Compile) and
 // workflows (CreateWorkflows, CancelPipelineWorkflows, and PipelineWorkflows for
 // what is old enough to be removed).
 //
-// It owns the tables pipelines, configs (texts and plans), pipeline_numbers and
-// handovers (what workflows has yet to hear).
+// It owns the tables pipelines, configs (texts and plans), continuations (of
+// setup pipelines: keys, texts and plans), pipeline_numbers and handovers (what
+// workflows has yet to hear).
 //
 //	CreatePipeline ─► pending ─► Fetch, Compile ─► errors ───────────────► errored
 //	                     │                    ├──► a plan ─► hand-over ───► created
 //	                     │                    └──► a plan without workflows ► created
 //	                     └─► CancelPipeline ──────────────────────────────► created
+//
+// A plan of a setup config goes round once more (continuation.go, setup.go):
+//
+//	a setup plan ─► setup-pending ─► hand-over ─► setup ─► nobody in time ─► errored
+//	                      └─► ContinuePipeline ◄────┘
+//	                                 └────────► pending, and on as above
 //
 // A plan that asks for what nothing here can do yet is errors too (gaps.go).
 //

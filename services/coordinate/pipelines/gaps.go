@@ -46,10 +46,6 @@ var knownSteps = map[core.StepKind]bool{core.StepRun: true, core.StepCheckout: t
 
 // findGaps returns what a plan needs and cannot have, and what it does without.
 func findGaps(plan *core.Plan) (refused, warned []core.PipelineError) {
-	if plan.Setup {
-		refused = append(refused, gapError("This is a setup config, and Muster cannot continue a pipeline yet",
-			"remove setup: true, and give the config that does the work"))
-	}
 	for _, w := range plan.Workflows {
 		if w.MaxAutoReruns > 0 {
 			refused = append(refused, gapError(fmt.Sprintf("The workflow '%s' asks for max_auto_reruns, which Muster cannot do yet", w.Name),

@@ -39,7 +39,6 @@ func TestGaps(t *testing.T) {
 		"gcp":          {job(func(j *core.JobPlan) { j.Executor.Images[0].GCPAuth = &core.GCPAuth{} }), "registry of cimg/base"},
 		"reruns":       {&core.Plan{Workflows: []core.WorkflowPlan{{Name: "w", MaxAutoReruns: 1}}}, "max_auto_reruns"},
 		"group":        {&core.Plan{Workflows: []core.WorkflowPlan{{Name: "w", Groups: []core.GroupPlan{{Name: "g", SerialGroup: "k"}, {Name: "h"}}}}}, "job group 'g'"},
-		"setup":        {&core.Plan{Setup: true}, "setup config"},
 	}
 	for _, kind := range []core.StepKind{
 		core.StepSetupRemoteDocker, core.StepSaveCache, core.StepRestoreCache, core.StepStoreArtifacts, core.StepStoreTestResults,

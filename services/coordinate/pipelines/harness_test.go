@@ -11,15 +11,18 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-hclog"
+	"github.com/uptrace/bun"
 
 	"github.com/muster-ci/muster/core"
 	"github.com/muster-ci/muster/internal/hints"
+	"github.com/muster-ci/muster/internal/secrets"
 	"github.com/muster-ci/muster/internal/store"
 	"github.com/muster-ci/muster/internal/work"
 )
 
 // fakeConfigs has one file per branch and compiles "workflows: N" to N
-// workflows, and anything else to an error.
+// workflows, "setup: N" to a setup plan that declares the parameter N, and
+// anything else to an error.
 type fakeConfigs struct {
 	mu       sync.Mutex
 	files    map[string]string // by branch
@@ -58,10 +61,13 @@ func (f *fakeConfigs) Compile(_ context.Context, r core.CompileRequest) (core.Co
 	}
 	f.compiled = append(f.compiled, r)
 	var n int
-	if _, err := fmt.Sscanf(r.Config, "workflows: %d", &n); err != nil {
+	plan := &core.Plan{}
+	var declared []core.PipelineParameter
+	if _, err := fmt.Sscanf(r.Config, "setup: %d", &n); err == nil {
+		plan.Setup, declared, n = true, []core.PipelineParameter{{Name: "n", Default: n}}, 1
+	} else if _, err := fmt.Sscanf(r.Config, "workflows: %d", &n); err != nil {
 		return core.CompileResult{Errors: []core.ConfigError{{Message: "not a config", File: configPath, Line: 3, Column: 7}}}, nil
 	}
-	plan := &core.Plan{}
 	for i := range n {
 		plan.Workflows = append(plan.Workflows, core.WorkflowPlan{
 			Name: fmt.Sprintf("w%d", i), Jobs: []core.JobPlan{{Name: "build", Type: core.JobBuild}},
@@ -71,7 +77,7 @@ func (f *fakeConfigs) Compile(_ context.Context, r core.CompileRequest) (core.Co
 		f.change(plan)
 	}
 	locked := []core.LockedOrb{{Ref: "acme/go@1", Version: "1.0.0", Digest: "d"}}
-	return core.CompileResult{Plan: plan, Processed: "expanded " + r.Config, Orbs: locked}, nil
+	return core.CompileResult{Plan: plan, Processed: "expanded " + r.Config, Parameters: declared, Orbs: locked}, nil
 }
 
 func (f *fakeConfigs) set(err error) {
@@ -159,6 +165,8 @@ type bench struct {
 	svc       *Service
 	configs   *fakeConfigs
 	workflows *fakeWorkflows
+	keys      secrets.Sealer
+	skipped   atomic.Int64 // that the clock runs ahead, in nanoseconds
 }
 
 func newBench(t testing.TB, db *store.DB) *bench {
@@ -184,10 +192,10 @@ func (b *bench) newService(db *store.DB) *Service {
 		Logger: hclog.NewNullLogger(), DB: db, Hints: hints.NewLocal(),
 		// Each look at the clock is a microsecond later.
 		Clock: func() time.Time {
-			return time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC).Add(time.Duration(micros.Add(1)) * time.Microsecond)
+			return time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC).Add(time.Duration(micros.Add(1))*time.Microsecond + time.Duration(b.skipped.Load()))
 		},
-		NewID:   func() string { return fmt.Sprintf("workflow-%d", ids.Add(1)) },
-		Configs: b.configs, Workflows: b.workflows,
+		NewID: func() string { return fmt.Sprintf("workflow-%d", ids.Add(1)) },
+		Peers: Peers{Configs: b.configs, Workflows: b.workflows}, Sealer: b.sealer(),
 	})
 	if err != nil {
 		b.t.Fatalf("making the service: %v", err)
@@ -209,6 +217,7 @@ func (b *bench) work() (failed int) {
 			if _, err := b.svc.db.NewUpdate().Model(p).Set("due_at = NULL").Where("id = ?", p.ID).Exec(b.ctx); err != nil {
 				b.t.Fatal(err)
 			}
+		case work.Again(b.expiry(p.id())):
 		default:
 			failed++
 		}
@@ -227,6 +236,32 @@ func (b *bench) work() (failed int) {
 		}
 	}
 	return failed
+}
+
+// sealer is a keyset of its own for each test.
+func (b *bench) sealer() secrets.Sealer {
+	b.t.Helper()
+	if b.keys == nil {
+		keys, err := secrets.NewKeyset(b.t.TempDir())
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		b.keys = keys
+	}
+	return b.keys
+}
+
+// expiry is when a setup pipeline can be continued no more, zero for others.
+func (b *bench) expiry(id core.PipelineID) time.Time {
+	b.t.Helper()
+	k, err := findContinuation(b.ctx, b.svc.db, func(q *bun.SelectQuery) *bun.SelectQuery { return q.Where("pipeline_id = ?", id) })
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if k == nil {
+		return time.Time{}
+	}
+	return k.ExpiresAt.Time()
 }
 
 func (b *bench) create(n core.NewPipeline) core.Pipeline {

@@ -8,7 +8,8 @@ import (
 	"github.com/muster-ci/muster/internal/httpx"
 )
 
-// Routes adds a route for each method of core.Pipelines.
+// Routes adds a route for each method of the interfaces that the service
+// implements.
 func (s *Service) Routes(r gin.IRouter) {
 	gateway := httpx.Callers("gateway")
 
@@ -19,5 +20,9 @@ func (s *Service) Routes(r gin.IRouter) {
 	r.POST("/pipeline-config", gateway, httpx.Method(s.PipelineConfig))
 	r.POST("/pipeline-values", gateway, httpx.Method(s.PipelineValues))
 	r.POST("/cancel-pipeline", gateway, httpx.Action(s.CancelPipeline))
+
+	// core.Continuations
+	r.POST("/continue-pipeline", gateway, httpx.Method(s.ContinuePipeline))
+	r.POST("/continuation-key", httpx.Callers("placements"), httpx.Method(s.ContinuationKey)) // plain
 	httpx.StuckRoutes(r, s.stuck)
 }

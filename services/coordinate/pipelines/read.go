@@ -64,7 +64,11 @@ func (s *Service) PipelineConfig(ctx context.Context, id core.PipelineID) (core.
 	if c.Source == "" {
 		c.Source = c.Given
 	}
-	return core.PipelineConfig{Source: c.Source, Compiled: c.Compiled}, nil
+	k, err := findContinuation(ctx, s.db, func(q *bun.SelectQuery) *bun.SelectQuery { return q.Where("pipeline_id = ?", id) })
+	if err != nil || k == nil {
+		return core.PipelineConfig{Source: c.Source, Compiled: c.Compiled}, err
+	}
+	return core.PipelineConfig{Source: k.Config, Compiled: k.Compiled, Setup: c.Source, CompiledSetup: c.Compiled}, nil
 }
 
 // PipelineValues implements core.Pipelines. They are not stored, since they

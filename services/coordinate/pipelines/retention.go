@@ -87,6 +87,9 @@ func (s *Service) remove(ctx context.Context, id core.PipelineID) error {
 		if n, err := result.RowsAffected(); err != nil || n == 0 {
 			return err
 		}
+		if _, err := tx.NewDelete().Model((*continuation)(nil)).Where("pipeline_id = ?", id).Exec(ctx); err != nil {
+			return err
+		}
 		_, err = tx.NewDelete().Model((*config)(nil)).Where("pipeline_id = ?", id).Exec(ctx)
 		return err
 	})

@@ -14,6 +14,7 @@ import (
 
 	"github.com/muster-ci/muster/core"
 	"github.com/muster-ci/muster/internal/hints"
+	"github.com/muster-ci/muster/internal/secrets"
 	"github.com/muster-ci/muster/internal/store"
 	"github.com/muster-ci/muster/internal/work"
 )
@@ -23,18 +24,25 @@ var migrations embed.FS
 
 // Deps is what the service leans on.
 type Deps struct {
-	Logger    hclog.Logger
-	Clock     core.Clock
-	NewID     func() string // of workflows
-	DB        *store.DB
-	Hints     hints.Hints
-	Metrics   prometheus.Registerer // nil for none
-	Configs   core.Configs
-	Workflows core.Workflows
-	Bundles   Bundles // nil: uploaded sources are not looked after
+	Logger  hclog.Logger
+	Clock   core.Clock
+	NewID   func() string // of workflows
+	DB      *store.DB
+	Hints   hints.Hints
+	Metrics prometheus.Registerer // nil for none
+	Peers   Peers
+	Bundles Bundles        // nil: uploaded sources are not looked after
+	Sealer  secrets.Sealer // has or makes the key "pipelines"
 }
 
-// Service keeps pipelines. It implements core.Pipelines and is safe for
+// Peers are the services that this one asks.
+type Peers struct {
+	Configs   core.Configs
+	Workflows core.Workflows
+}
+
+// Service keeps pipelines. It implements core.Pipelines and
+// core.Continuations and is safe for
 // concurrent use, also by several processes on one database.
 type Service struct {
 	cfg       Config
@@ -46,6 +54,7 @@ type Service struct {
 	configs   core.Configs
 	workflows core.Workflows
 	bundles   Bundles
+	sealer    secrets.Sealer
 
 	states    *prometheus.CounterVec
 	compiles  *work.Loop[*pipeline]
@@ -54,7 +63,10 @@ type Service struct {
 	migrated  atomic.Bool
 }
 
-var _ core.Pipelines = (*Service)(nil)
+var (
+	_ core.Pipelines     = (*Service)(nil)
+	_ core.Continuations = (*Service)(nil)
+)
 
 // New makes the service; it starts nothing and does not touch the database.
 func New(cfg Config, deps Deps) (*Service, error) {
@@ -63,7 +75,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	}
 	s := &Service{
 		cfg: cfg, logger: deps.Logger, clock: deps.Clock, newID: deps.NewID, db: deps.DB,
-		hints: deps.Hints, configs: deps.Configs, workflows: deps.Workflows, bundles: deps.Bundles,
+		hints: deps.Hints, configs: deps.Peers.Configs, workflows: deps.Peers.Workflows, bundles: deps.Bundles, sealer: deps.Sealer,
 		states: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "muster_pipelines_total", Help: "Pipelines that have reached a state.",
 		}, []string{"state"}),

@@ -33,6 +33,8 @@ type pipeline struct {
 	State     core.PipelineState               `bun:"state"`
 	Planned   bool                             `bun:"planned"`
 	Canceled  bool                             `bun:"canceled"`
+	Setup     bool                             `bun:"setup"`
+	Continued bool                             `bun:"continued"`
 	Source    store.JSON[core.Source]          `bun:"source,type:text"`
 	Errors    store.JSON[[]core.PipelineError] `bun:"errors,type:text"`
 	Warnings  store.JSON[[]core.PipelineError] `bun:"warnings,type:text"`
@@ -41,7 +43,7 @@ type pipeline struct {
 
 // pipelineChanges are the columns of pipelines that change after the insert,
 // but for those of work.Item.
-var pipelineChanges = []string{"state", "planned", "canceled", "source", "errors", "warnings", "updated_at"}
+var pipelineChanges = []string{"state", "planned", "canceled", "setup", "continued", "source", "errors", "warnings", "updated_at"}
 
 func (p *pipeline) id() core.PipelineID { return core.PipelineID(p.ID) }
 
@@ -49,7 +51,7 @@ func (p *pipeline) noun() core.Pipeline {
 	return core.Pipeline{
 		ID: p.id(), Project: p.Project, Number: p.Number, State: p.State,
 		Errors: p.Errors.V, Warnings: p.Warnings.V, Trigger: p.Trigger.V, Source: p.Source.V,
-		Parameters: p.Parameters.V, Canceled: p.Canceled,
+		Parameters: p.Parameters.V, Canceled: p.Canceled, Setup: p.Setup,
 		CreatedAt: p.CreatedAt.Time(), UpdatedAt: p.UpdatedAt.Time(),
 	}
 }

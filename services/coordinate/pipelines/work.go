@@ -48,22 +48,26 @@ func (s *Service) deliver(ctx context.Context, id core.PipelineID) error {
 	if p.Canceled {
 		return s.workflows.CancelPipelineWorkflows(ctx, id)
 	}
-	if p.State != core.PipelinePending {
-		return nil
+	if !p.Planned || !awaitsWorkflows(p.State) {
+		return nil // told before, or continued meanwhile: then its plan is yet to come
 	}
-	var c config
-	if err := s.db.NewSelect().Model(&c).Column("workflows").Where("pipeline_id = ?", id).Scan(ctx); err != nil {
-		return readFailure("reading the plan", err)
+	planned, err := s.plannedWorkflows(ctx, p)
+	if err != nil {
+		return err
 	}
-	refusal := s.workflows.CreateWorkflows(ctx, newWorkflows(p, c.Workflows.V))
+	refusal := s.workflows.CreateWorkflows(ctx, newWorkflows(p, planned))
 	if refusal != nil && core.ErrorCode(refusal) != core.CodeInvalid {
 		return refusal
 	}
+	told := p.State
 	_, err = s.changePipeline(ctx, id, func(_ context.Context, _ bun.Tx, p *pipeline) (bool, error) {
-		if p.State != core.PipelinePending {
+		if p.State != told || !p.Planned {
 			return false, nil
 		}
 		p.State = core.PipelineCreated
+		if told == core.PipelineSetupPending {
+			p.State = core.PipelineSetup
+		}
 		if refusal != nil {
 			p.State = core.PipelineErrored
 			p.Errors.V = []core.PipelineError{{Type: errorPlan, Message: core.ErrorMessage(refusal)}}
@@ -73,13 +77,34 @@ func (s *Service) deliver(ctx context.Context, id core.PipelineID) error {
 	return err
 }
 
+// awaitsWorkflows tells whether a planned pipeline's workflows may not be there.
+func awaitsWorkflows(state core.PipelineState) bool {
+	return state == core.PipelinePending || state == core.PipelineSetupPending
+}
+
+// plannedWorkflows are those of the plan that was stored last.
+func (s *Service) plannedWorkflows(ctx context.Context, p *pipeline) ([]plannedWorkflow, error) {
+	if p.Continued {
+		k, err := continuationOf(ctx, s.db, p.id())
+		if err != nil {
+			return nil, err
+		}
+		return k.Workflows.V, nil
+	}
+	var c config
+	if err := s.db.NewSelect().Model(&c).Column("workflows").Where("pipeline_id = ?", p.ID).Scan(ctx); err != nil {
+		return nil, readFailure("reading the plan", err)
+	}
+	return c.Workflows.V, nil
+}
+
 func newWorkflows(p *pipeline, planned []plannedWorkflow) []core.NewWorkflow {
 	pipeline := core.PipelineContext{
 		ID: p.id(), Number: p.Number, Project: p.Context.V, Trigger: p.Trigger.V, Source: p.Source.V,
 	}
 	out := make([]core.NewWorkflow, len(planned))
 	for i, w := range planned {
-		out[i] = core.NewWorkflow{ID: w.ID, Pipeline: pipeline, Plan: w.Plan}
+		out[i] = core.NewWorkflow{ID: w.ID, Pipeline: pipeline, Plan: w.Plan, Setup: p.Setup && !p.Continued}
 	}
 	return out
 }

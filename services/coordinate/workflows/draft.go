@@ -48,7 +48,7 @@ func newWorkflow(n core.NewWorkflow, now store.Time) *workflow {
 		ID: n.ID, Pipeline: p.ID, PipelineNumber: p.Number,
 		Organization: p.Project.Organization.ID, Concurrency: p.Project.Organization.Concurrency,
 		Project: p.Project.ID, ProjectSlug: p.Project.Slug(), Branch: p.Source.Branch,
-		Name: clean(n.Plan.Name), StartedBy: p.Trigger.Actor.ID, CreatedAt: now,
+		Name: clean(n.Plan.Name), StartedBy: p.Trigger.Actor.ID, Setup: n.Setup, CreatedAt: now,
 		Redundant: redundant, Supersedes: redundant && p.Project.AutoCancel,
 		workflowState: workflowState{Status: core.WorkflowRunning, Tally: store.JSON[tally]{V: tally{}}},
 	}

@@ -32,6 +32,9 @@ func (s *Service) RerunWorkflow(ctx context.Context, r core.Rerun) (core.Workflo
 		if result, err = findRerun(ctx, tx, r); err != nil || result != nil {
 			return nil, err
 		}
+		if old.Setup {
+			return nil, core.Errorf(core.CodeConflict, "workflow %s is a setup workflow, and its pipeline is continued only once; start a new pipeline instead of repeating it", old.Name)
+		}
 		if !old.Status.Ended() {
 			return nil, core.Errorf(core.CodeConflict, "workflow %s is still %s; cancel it or wait for its end before repeating it", old.Name, old.Status)
 		}

@@ -3,6 +3,7 @@
 package workflows
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -113,5 +114,29 @@ func TestRerunSingleJobs(t *testing.T) {
 		}
 		b.report("r2", "test", core.JobSuccess)
 		b.wantStatuses("r2", core.WorkflowFailed, "compile=success", "lint=failed", "test=success", "notify=success", "deploy=not_run")
+	})
+}
+
+func TestSetupWorkflowsAreNotRepeated(t *testing.T) {
+	each(t, func(t *testing.T, b *bench) {
+		first := plan("w", build("decide"))
+		first.Setup = true
+		b.create(first, plan("v", build("build")))
+		for _, id := range []core.WorkflowID{"w", "v"} {
+			name := map[core.WorkflowID]string{"w": "decide", "v": "build"}[id]
+			specs, err := b.svc.TaskSpecs(b.ctx, []core.TaskID{b.job(id, name).Tasks[0].ID})
+			if err != nil || specs[0].Setup != (id == "w") {
+				t.Fatalf("task of %s: %+v, %v", id, specs, err)
+			}
+			b.deliver()
+			b.report(id, name, core.JobFailed)
+		}
+		_, err := b.svc.RerunWorkflow(b.ctx, core.Rerun{ID: "r", Workflow: "w", FromFailed: true})
+		if core.ErrorCode(err) != core.CodeConflict || !strings.Contains(err.Error(), "setup workflow") {
+			t.Errorf("got %v", err)
+		}
+		if _, err := b.svc.RerunWorkflow(b.ctx, core.Rerun{ID: "r", Workflow: "v"}); err != nil {
+			t.Errorf("the workflow of the continuation: %v", err)
+		}
 	})
 }

@@ -39,6 +39,7 @@ type workflow struct {
 	StartedBy core.UserID     `bun:"started_by"`
 	ErroredBy string          `bun:"errored_by"`
 	RerunOf   core.WorkflowID `bun:"rerun_of"`
+	Setup     bool            `bun:"setup"` // of a setup config
 	// Supersedes: its arrival makes older ones of the branch redundant.
 	// Redundant: a newer one's arrival may end it.
 	Supersedes bool       `bun:"supersedes"`

@@ -55,7 +55,7 @@ func (t specRows) spec(row *task) core.TaskSpec {
 		Task: row.ID, Job: row.Job, Workflow: row.Workflow,
 		Pipeline: t.pipelines[j.Pipeline], Number: j.Number,
 		Index: row.Index, Total: j.Parallelism,
-		WorkflowName: t.workflows[row.Workflow].Name, Plan: plan,
+		WorkflowName: t.workflows[row.Workflow].Name, Plan: plan, Setup: t.workflows[row.Workflow].Setup,
 	}
 }
 

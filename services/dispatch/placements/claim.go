@@ -42,7 +42,7 @@ func (s *Service) Claim(ctx context.Context, c core.Claim) (core.ClaimedTask, er
 	if err != nil {
 		return core.ClaimedTask{}, err
 	}
-	if task.Secrets, err = s.secrets(ctx, task.Spec.Pipeline.Project.ID); err != nil {
+	if task.Secrets, err = s.secrets(ctx, task.Spec); err != nil {
 		return core.ClaimedTask{}, err
 	}
 	return task, nil
@@ -137,8 +137,24 @@ func endedAttempt(id core.AttemptID) error {
 	return core.Errorf(core.CodeConflict, "attempt %s has ended", id)
 }
 
-// secrets returns a project's variables in plain, for the one who has claimed.
-func (s *Service) secrets(ctx context.Context, project core.ProjectID) ([]core.EnvVar, error) {
+// continuationKey is the variable that holds the key of a setup pipeline.
+const continuationKey = "CIRCLE_CONTINUATION_KEY"
+
+// secrets returns the project's variables in plain, for the one who has claimed,
+// and in a setup workflow the key that continues the pipeline.
+func (s *Service) secrets(ctx context.Context, spec core.TaskSpec) ([]core.EnvVar, error) {
+	env, err := s.variables(ctx, spec.Pipeline.Project.ID)
+	if err != nil || !spec.Setup {
+		return env, err
+	}
+	key, err := s.deps.Peers.Continuations.ContinuationKey(ctx, spec.Pipeline.ID)
+	if err != nil {
+		return nil, fmt.Errorf("asking for the continuation key: %w", err)
+	}
+	return append(env, core.EnvVar{Name: continuationKey, Value: key}), nil // the last one counts
+}
+
+func (s *Service) variables(ctx context.Context, project core.ProjectID) ([]core.EnvVar, error) {
 	if project == "" {
 		return nil, nil
 	}

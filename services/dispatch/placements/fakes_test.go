@@ -26,6 +26,7 @@ type peers struct {
 	closed  map[core.AttemptID]core.AttemptClose
 	stops   map[core.AttemptID]bool
 	images  []core.DockerImage
+	setup   bool // the tasks are of a setup workflow
 	fail    func() error
 	changed clustertest.Signal
 }
@@ -60,6 +61,7 @@ func (p *peers) TaskSpecs(_ context.Context, ids []core.TaskID) ([]core.TaskSpec
 		specs[i] = core.TaskSpec{Task: id, Number: 7}
 		specs[i].Pipeline.Project.ID = "project"
 		specs[i].Plan.Executor.Images = p.images
+		specs[i].Pipeline.ID, specs[i].Setup = "pipeline", p.setup
 	}
 	return specs, nil
 }
@@ -68,6 +70,14 @@ func (p *peers) ReportTasks(context.Context, []core.TaskReport) error { return n
 
 func (p *peers) RevealVariables(context.Context, core.ProjectID) ([]core.ProjectVariable, error) {
 	return []core.ProjectVariable{{Name: "TOKEN", Value: "secret"}}, p.fail()
+}
+
+func (p *peers) ContinuePipeline(context.Context, core.Continuation) (core.Pipeline, error) {
+	return core.Pipeline{}, core.Errorf(core.CodeInternal, "placements continues nothing")
+}
+
+func (p *peers) ContinuationKey(_ context.Context, id core.PipelineID) (string, error) {
+	return "key of " + string(id), p.fail()
 }
 
 func (p *peers) ReportAttempts(_ context.Context, reports []core.AttemptReport) error {
@@ -143,7 +153,7 @@ func (f *site) start(t testing.TB, cfg Config, db *store.DB) *site {
 	var err error
 	n.Service, err = New(cfg, Deps{
 		Logger: logger, Clock: time.Now, DB: db, Hints: f.hints, Cluster: f.cluster,
-		Peers: Peers{Tasks: f.peers, Queue: f.peers, Secrets: f.peers, Output: f.peers},
+		Peers: Peers{Tasks: f.peers, Queue: f.peers, Secrets: f.peers, Output: f.peers, Continuations: f.peers},
 	})
 	if err != nil {
 		t.Fatal(err)

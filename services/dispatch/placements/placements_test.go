@@ -52,6 +52,24 @@ func TestLife(t *testing.T) {
 	})
 }
 
+// TestSetupTasksGetTheKey: the variable of the task wins over one of the project.
+func TestSetupTasksGetTheKey(t *testing.T) {
+	t.Parallel()
+	f := fakes()
+	f.peers.setup = true
+	f = f.start(t, quick(), storetest.Open(t, "placements"))
+	id := f.placed(t)
+	f.cluster.Start(id)
+	got, err := f.Claim(t.Context(), core.Claim{Attempt: id, Allocation: "alloc-" + string(id), Nonce: "n"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []core.EnvVar{{Name: "TOKEN", Value: "secret"}, {Name: "CIRCLE_CONTINUATION_KEY", Value: "key of pipeline"}}
+	if diff := cmp.Diff(want, got.Secrets); diff != "" {
+		t.Errorf("secrets (-want +got):\n%s", diff)
+	}
+}
+
 func TestClaimRefusals(t *testing.T) {
 	t.Parallel()
 	f := fakes().start(t, quick(), storetest.Open(t, "placements"))

@@ -54,6 +54,8 @@ type Peers struct {
 	Queue   core.Queue
 	Secrets core.ProjectSecrets
 	Output  core.OutputControl
+	// Continuations has the keys of setup pipelines.
+	Continuations core.Continuations
 }
 
 // Service implements core.Placements.

@@ -169,3 +169,39 @@ func TestStepsAreReadAhead(t *testing.T) {
 	}
 	h.Wait()
 }
+
+// end follows a pipeline to its end and returns the last word on it.
+func end(t *testing.T, p *gatewaytest.Platform, id core.PipelineID) string {
+	t.Helper()
+	s := hub(p).Pipeline(t.Context(), id)
+	defer s.Close()
+	for {
+		select {
+		case <-s.Fresh():
+		case <-t.Context().Done():
+			t.Fatal("no end")
+		}
+		view, err := s.View()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if view != nil && view.Ended {
+			return view.Status()
+		}
+	}
+}
+
+func TestASetupPipelineEndsWithItsContinuation(t *testing.T) {
+	t.Parallel()
+	p, id, _ := played(t)
+	p.Setup(id)
+	if got := end(t, p, id); got != "not_run" {
+		t.Errorf("without a continuation: got %s", got)
+	}
+	if _, err := p.ContinuePipeline(t.Context(), core.Continuation{Key: "key-p", Config: "more"}); err != nil {
+		t.Fatal(err)
+	}
+	if got := end(t, p, id); got != "success" {
+		t.Errorf("with one: got %s", got)
+	}
+}

@@ -34,6 +34,8 @@ type state struct {
 
 	pipeline  *core.Pipeline
 	createdAt time.Time // when it was first seen to be created
+	resting   bool      // all of its setup workflow had ended when it was looked at last
+	abandoned bool      // and after that it had still not been continued
 	workflows []core.Workflow
 	listed    map[core.WorkflowID][]core.Job // the jobs of each workflow, as listed last
 	jobs      map[core.JobID]*known
@@ -98,17 +100,19 @@ func (s *state) readJob(ctx context.Context) error {
 }
 
 func (s *state) readPipeline(ctx context.Context) error {
-	if s.pipeline == nil || s.pipeline.State == core.PipelinePending {
+	if s.pipeline == nil || !s.pipeline.State.Ended() {
 		p, err := s.sources.Pipelines.Pipeline(ctx, s.what.pipeline)
 		if err != nil {
 			return err
 		}
 		s.pipeline = &p
+		// What was at rest when this was asked can continue the pipeline no more.
+		s.abandoned = s.resting && p.State == core.PipelineSetup
 	}
-	if s.pipeline.State != core.PipelineCreated {
+	if s.pipeline.State != core.PipelineCreated && !s.pipeline.Setup {
 		return nil
 	}
-	if s.createdAt.IsZero() {
+	if s.createdAt.IsZero() && s.pipeline.State == core.PipelineCreated {
 		s.createdAt = s.clock()
 	}
 	workflows, err := s.sources.Workflows.PipelineWorkflows(ctx, s.what.pipeline)
@@ -250,11 +254,15 @@ func (s *state) build() *View {
 	case s.what.job != "":
 		v.Ended = settled && len(v.Jobs) > 0
 	case s.pipeline.State == core.PipelineErrored:
-		v.Ended = true
+		// The setup workflow of one whose continuation is broken still runs.
+		v.Ended = settled
 	case s.pipeline.State == core.PipelineCreated && len(s.workflows) == 0:
 		v.Ended = s.pipeline.Canceled || s.clock().Sub(s.createdAt) > settle
 	case s.pipeline.State == core.PipelineCreated:
 		v.Ended = settled
+	case s.pipeline.State == core.PipelineSetup:
+		s.resting = settled && len(s.workflows) > 0
+		v.Ended = s.resting && s.abandoned
 	}
 	return v
 }
@@ -276,7 +284,7 @@ func byIndex(k *known) []core.AttemptSteps {
 // and if one is, whether all that are about to are known, so that news of their
 // steps are understood.
 func (s *state) starting() (begins, known bool) {
-	if s.what.job == "" && (s.pipeline == nil || s.pipeline.State == core.PipelinePending) {
+	if s.what.job == "" && (s.pipeline == nil || s.pipeline.State == core.PipelinePending || s.pipeline.State == core.PipelineSetupPending) {
 		return true, false
 	}
 	known = true

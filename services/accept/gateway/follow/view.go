@@ -27,6 +27,9 @@ type JobView struct {
 // Status sums the view up in one word: errored, canceled, failed, success,
 // not_run, or running while it has not ended.
 //
+// A setup pipeline has ended without result when its setup workflow has, and did
+// not continue it.
+//
 // A rerun answers for the workflow that it repeats: only the newest run of each
 // workflow counts.
 func (v *View) Status() string {
@@ -49,7 +52,11 @@ func (v *View) Status() string {
 	if len(newest) == 0 && v.Pipeline.Canceled {
 		return string(core.WorkflowCanceled)
 	}
-	return worst(newest)
+	result := worst(newest)
+	if v.Pipeline.State == core.PipelineSetup && result == string(core.WorkflowSuccess) {
+		return string(core.WorkflowNotRun) // nobody gave the config that does the work
+	}
+	return result
 }
 
 // worst picks the status that a person must hear of first.

@@ -39,6 +39,7 @@ type Platform struct {
 	projects  map[core.ProjectID]core.Project
 	variables map[core.ProjectID]map[string]string
 	pipelines []*pipeline // oldest first
+	continued []core.Continuation
 	jobs      map[core.JobID]*job
 	attempts  map[core.AttemptID]*attempt
 	bundles   map[string][]byte
