@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/hashicorp/go-hclog"
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -60,6 +61,16 @@ func TestCLI(t *testing.T) {
 	}
 }
 
+// wantContinued checks what the script continue.txtar sent.
+func wantContinued(t testing.TB, p *gatewaytest.Platform) {
+	want := []core.Continuation{{
+		Key: "key-p", Config: "version: 2.1\n", Parameters: map[string]any{"place": "world", "count": float64(3), "deploy": true},
+	}}
+	if diff := cmp.Diff(want, p.Continued()); diff != "" {
+		t.Errorf("continued with (-want +got):\n%s", diff)
+	}
+}
+
 // installation gives each test an installation of its own, a home folder, and a
 // git that signs with a fixed name.
 func installation(env *testscript.Env, script []gatewaytest.JobScript) error {
@@ -80,6 +91,14 @@ func installation(env *testscript.Env, script []gatewaytest.JobScript) error {
 			{Service: "queue", Table: "reports", ID: "t-1/ended", Tries: 20, LastError: "workflows refuses it"},
 			{Service: "output", Table: "attempts", ID: "m-1", Tries: 20, LastError: "the bucket is full"},
 		}
+	}
+	if filepath.Base(env.WorkDir) == "script-continue" {
+		if _, err := p.CreatePipeline(context.Background(), core.NewPipeline{ID: "p"}); err != nil {
+			return err
+		}
+		p.Setup("p")
+		env.Setenv("CIRCLE_CONTINUATION_KEY", "key-p")
+		env.Defer(func() { wantContinued(env.T().(testing.TB), p) })
 	}
 	var change func(*gateway.Config, *gateway.Deps)
 	if strings.HasPrefix(filepath.Base(env.WorkDir), "script-orb") {

@@ -263,6 +263,9 @@ func writeConfig(ctx context.Context, tx bun.Tx, id core.PipelineID, o outcome) 
 		if _, err := tx.NewUpdate().Model(&k).Column("compiled", "workflows").WherePK().Exec(ctx); err != nil {
 			return err
 		}
+		if len(o.orbs) == 0 {
+			return nil // it came to no compilation
+		}
 		c := config{Pipeline: id}
 		c.Orbs.V = o.orbs
 		_, err := tx.NewUpdate().Model(&c).Column("orbs").WherePK().Exec(ctx)
