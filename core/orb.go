@@ -150,10 +150,22 @@ type OrbPrefix struct {
 // person has checked what the person may do. What is missing is CodeNotFound,
 // what is taken or immutable CodeConflict.
 type Orbs interface {
+	OrbResolver
+	Namespaces
+	OrbCatalog
+	OrbVersions
+	OrbPrefixes
+}
+
+// OrbResolver finds the sources that configs refer to.
+type OrbResolver interface {
 	// ResolveOrb answers a reference of a config. Several references are asked
 	// for one by one; answers to exact ones may be kept.
 	ResolveOrb(ctx context.Context, request ResolveOrbRequest) (ResolvedOrb, error)
+}
 
+// Namespaces are the first parts of orb names.
+type Namespaces interface {
 	CreateNamespace(ctx context.Context, n Namespace) (Namespace, error)
 	// Namespace returns one by its name, an old name or its id. So that these
 	// cannot be mistaken, no namespace has a name in the form of an id.
@@ -163,7 +175,10 @@ type Orbs interface {
 	DeleteNamespaceAlias(ctx context.Context, name string) error
 	// DeleteNamespace removes a namespace with all its orbs.
 	DeleteNamespace(ctx context.Context, name string) error
+}
 
+// OrbCatalog is what people see of orbs.
+type OrbCatalog interface {
 	CreateOrb(ctx context.Context, orb Orb) (Orb, error)
 	// Orb returns one by its full name, or by its id in place of the name; who
 	// has the id of a private orb needs no OrganizationID.
@@ -171,7 +186,10 @@ type Orbs interface {
 	ListOrbs(ctx context.Context, filter OrbFilter) (OrbList, error)
 	ChangeOrb(ctx context.Context, change OrbChange) (Orb, error)
 	OrbCategories(ctx context.Context) ([]string, error)
+}
 
+// OrbVersions are the sources of orbs.
+type OrbVersions interface {
 	PublishOrb(ctx context.Context, request PublishOrbRequest) (OrbVersion, error)
 	PromoteOrb(ctx context.Context, request PromoteOrbRequest) (OrbVersion, error)
 	// OrbVersion returns one version with its source.
@@ -179,7 +197,10 @@ type Orbs interface {
 	// OrbVersions lists an orb's versions without sources, the newest first,
 	// dev versions after released ones.
 	OrbVersions(ctx context.Context, key OrbKey) ([]OrbVersion, error)
+}
 
+// OrbPrefixes say which URL orbs an organization's configs may use.
+type OrbPrefixes interface {
 	ListOrbPrefixes(ctx context.Context, organization OrganizationID) ([]OrbPrefix, error)
 	AddOrbPrefix(ctx context.Context, prefix OrbPrefix) (OrbPrefix, error)
 	RemoveOrbPrefix(ctx context.Context, prefix OrbPrefix) error
