@@ -44,6 +44,7 @@ var callers = map[string][]string{
 	"placements/stop-attempts":            {"queue"},
 	"projects/reveal-variables":           {"placements"},
 	"queue/cancel-tasks":                  {"workflows"},
+	"pipelines/continuation-key":          {"placements"},
 	"queue/enqueue":                       {"workflows"},
 	"queue/report-attempts":               {"placements"},
 	"queue/waiting":                       {"gateway", "workflows"},
