@@ -46,7 +46,8 @@ func fromStub(a *api.AllocationListStub) cluster.Allocation {
 	case kind == cluster.Image || kind == cluster.Start:
 		out.State, out.Kind, out.Reason = cluster.Ended, kind, reason
 	case a.ClientStatus == api.AllocClientStatusLost:
-		out.State, out.Kind, out.Reason = cluster.Ended, cluster.Lost, first(a.ClientDescription, a.DesiredDescription, "Nomad lost the allocation")
+		// The servers' word: the client's is the last that was heard of it.
+		out.State, out.Kind, out.Reason = cluster.Ended, cluster.Lost, first(a.DesiredDescription, a.ClientDescription, "Nomad lost the allocation")
 	case terminal && kind != cluster.None:
 		out.State, out.Kind, out.Reason = cluster.Ended, kind, reason
 	case terminal && a.DesiredStatus != "" && a.DesiredStatus != api.AllocDesiredStatusRun:

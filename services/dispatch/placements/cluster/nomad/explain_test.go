@@ -44,7 +44,7 @@ func TestFromStub(t *testing.T) {
 		{"image of a service that Nomad would try again", api.AllocationListStub{ClientStatus: "pending", TaskStates: map[string]*api.TaskState{"service-1": task("pending", pull)}}, cluster.Ended, cluster.Image, pull.Details["driver_error"]},
 		{"memory", api.AllocationListStub{ClientStatus: "failed", TaskStates: map[string]*api.TaskState{"agent": task("dead", oom)}}, cluster.Ended, cluster.Memory, oom.DisplayMessage},
 		{"memory of a service", api.AllocationListStub{ClientStatus: "running", TaskStates: map[string]*api.TaskState{"service-1": task("dead", oom), "agent": task("running")}}, cluster.Running, cluster.None, ""},
-		{"lost", api.AllocationListStub{ClientStatus: "lost", ClientDescription: "alloc is lost since its node is down"}, cluster.Ended, cluster.Lost, "alloc is lost since its node is down"},
+		{"lost", api.AllocationListStub{ClientStatus: "lost", ClientDescription: "alloc is unknown since its node is disconnected", DesiredDescription: "alloc is lost since its node is down"}, cluster.Ended, cluster.Lost, "alloc is lost since its node is down"},
 		{"drained", api.AllocationListStub{ClientStatus: "complete", DesiredStatus: "stop", DesiredDescription: "alloc is being migrated"}, cluster.Ended, cluster.Killed, "alloc is being migrated"},
 		{"agent exits", api.AllocationListStub{ClientStatus: "failed", TaskStates: map[string]*api.TaskState{"agent": task("dead", exited)}}, cluster.Ended, cluster.None, "the agent ended: Exit Code: 4"},
 		{"archive", api.AllocationListStub{ClientStatus: "failed", TaskStates: map[string]*api.TaskState{"agent": task("dead", &api.TaskEvent{Type: api.TaskArtifactDownloadFailed, DisplayMessage: "checksum did not match"})}}, cluster.Ended, cluster.Start, "checksum did not match"},
