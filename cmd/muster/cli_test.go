@@ -38,7 +38,7 @@ func scripts() map[string][]gatewaytest.JobScript {
 		"red":      {build, test, {Name: "deploy", Requires: []string{"test"}}},
 		"approval": {build, {Name: "hold", Approval: true, Requires: []string{"build"}}, {Name: "deploy", Requires: []string{"hold"}, Steps: build.Steps}},
 		"stays":    {{Name: "server", Steps: []gatewaytest.StepScript{{Name: "Serve", Output: "listening\n"}}, Stays: true}},
-		"lost":     {{Name: "build", Steps: build.Steps[1:], Lost: "node n1 was lost: alloc lost since its node is down"}},
+		"lost":     {{Name: "build", Steps: build.Steps[1:], Lost: "node n1 was lost: alloc is lost since its node is down"}},
 		"idle":     nil,
 		"stuck":    nil,
 		"orbs":     nil,
