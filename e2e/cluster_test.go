@@ -72,6 +72,8 @@ func TestCluster(t *testing.T) {
 		{"Example", testExample},
 		{"CommandLineOfCircleCI", testCommandLineOnCluster},
 		{"ClientRestart", testClientRestart},
+		{"ClientLost", testClientLost},
+		{"NoPlacement", testNoPlacement},
 		{"ServiceKills", testServiceKills},
 		{"Dogfood", testDogfood},
 		{"NoOrphans", testNoOrphans},

@@ -59,7 +59,7 @@ vault {
 // nomadClient configures the client: Docker through the given socket, SSH's
 // port range, and nothing asked of clouds that are not there.
 const nomadClient = `
-name      = "client"
+name      = "client" # FirstClient
 region    = "global"
 data_dir  = %[1]q
 bind_addr = "127.0.0.1"
@@ -83,8 +83,10 @@ client {
   max_dynamic_port = 65535
   max_kill_timeout = "2m"
   gc_max_allocs    = 400
-  # A scheduler's number: it lets a small machine hold many small builds.
-  cpu_total_compute = 24000
+  # A scheduler's number: it lets a small machine hold many small builds, and
+  # none of the largest class beside the control services, however much memory
+  # the machine has.
+  cpu_total_compute = 20000
   options = { "fingerprint.denylist" = "env_aws,env_gce,env_azure,env_digitalocean" }
   host_volume "muster-objects" { path = %[3]q }
   host_volume "muster-agent" {

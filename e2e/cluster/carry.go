@@ -4,9 +4,7 @@ package cluster
 
 import (
 	"context"
-	"fmt"
 	"path/filepath"
-	"strings"
 
 	"github.com/muster-ci/muster/internal/agentfile"
 )
@@ -32,15 +30,11 @@ func (c *Cluster) Uncarry(ctx context.Context) error {
 	return c.announce(ctx, "-unset", "muster_agents")
 }
 
-// announce changes the metadata of the only client.
+// announce changes the metadata of the client that is always there.
 func (c *Cluster) announce(ctx context.Context, change ...string) error {
-	nodes, err := c.output(ctx, c.NomadEnv(), "nomad", "node", "status", "-quiet")
+	id, _, err := c.node(ctx, FirstClient)
 	if err != nil {
 		return err
 	}
-	ids := strings.Fields(string(nodes))
-	if len(ids) != 1 {
-		return fmt.Errorf("looking for the client: Nomad knows %d and not one", len(ids))
-	}
-	return c.run(ctx, c.NomadEnv(), "nomad", append([]string{"node", "meta", "apply", "-node-id", ids[0]}, change...)...)
+	return c.run(ctx, c.NomadEnv(), "nomad", append([]string{"node", "meta", "apply", "-node-id", id}, change...)...)
 }

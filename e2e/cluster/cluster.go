@@ -171,13 +171,13 @@ func (c *Cluster) Down(ctx context.Context) error {
 	for _, p := range []struct {
 		name string
 		sig  syscall.Signal
-	}{{"nomad-client", syscall.SIGINT}, {"nomad-server", syscall.SIGINT}, {"vault", syscall.SIGINT}, {"consul", syscall.SIGKILL}, {"dockerd", syscall.SIGTERM}} {
+	}{{"nomad-client-2", syscall.SIGINT}, {"nomad-client", syscall.SIGINT}, {"nomad-server", syscall.SIGINT}, {"vault", syscall.SIGINT}, {"consul", syscall.SIGKILL}, {"dockerd", syscall.SIGTERM}} {
 		keep(process{p.name, c.Dir}.stop(ctx, p.sig, 20*time.Second))
 		keep(process{p.name, c.Dir}.sweep())
 		c.say("%-14s stopped", p.name)
 	}
 	keep(unmountBelow(c.Dir))
-	for _, data := range []string{"nomad-server", "nomad-client", "nomad.token", "objects", "postgres", "docker", "docker-exec", "token", "agents"} {
+	for _, data := range []string{"nomad-server", "nomad-client", "nomad-client-2", "nomad.token", "objects", "postgres", "docker", "docker-exec", "token", "agents"} {
 		keep(os.RemoveAll(filepath.Join(c.Dir, data)))
 	}
 	return first
