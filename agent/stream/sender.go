@@ -27,6 +27,10 @@ const (
 	// little, as a job's first ones, come together, and the one that does much
 	// does not wait for the answers to three requests.
 	breath = 3 * time.Millisecond
+	// patience is what the beginning of a step waits for the step's own first
+	// bytes. A shell takes some milliseconds to its first line, which would wait
+	// for the answer to the request that tells of the beginning.
+	patience = 25 * time.Millisecond
 	// large is how much is sent without regard to pace.
 	large = 256 << 10
 	// most is how much of the spool goes into one request.
@@ -66,6 +70,7 @@ type Sender struct {
 	cfg      SenderConfig
 	deps     SenderDeps
 	pace     time.Duration
+	patience time.Duration
 	encoder  *zstd.Encoder
 	ledger   *ledger
 	records  []byte // reused
@@ -88,7 +93,7 @@ func NewSender(cfg SenderConfig, deps SenderDeps) (*Sender, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making the compressor: %w", err)
 	}
-	return &Sender{cfg: cfg, deps: deps, pace: pace, encoder: encoder, ledger: newLedger()}, nil
+	return &Sender{cfg: cfg, deps: deps, pace: pace, patience: patience, encoder: encoder, ledger: newLedger()}, nil
 }
 
 // Run sends until the spool is finished and all of it acknowledged, and then
@@ -138,12 +143,17 @@ func (s *Sender) rest(ctx context.Context, most time.Duration) {
 	}
 }
 
+// breathe gives what is urgent a moment to be complete.
 func (s *Sender) breathe(ctx context.Context) {
+	began := time.Now()
 	timer := time.NewTimer(breath)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
 	case <-timer.C:
+	}
+	for ctx.Err() == nil && s.deps.Spool.awaited() && time.Since(began) < s.patience {
+		s.rest(ctx, s.patience-time.Since(began))
 	}
 }
 

@@ -42,6 +42,7 @@ type Spool struct {
 	acked    int64      // position up to which all is acknowledged
 	urgent   int64      // position before which there is something to send at once
 	newest   int        // the highest number of a stream so far
+	begun    bool       // a step has begun that has written nothing yet
 	finished bool
 	warned   bool // that the disk is full
 	scratch  []byte
@@ -124,7 +125,7 @@ func (s *Spool) tryAppend(stream int, data []byte) (<-chan struct{}, error) {
 	}
 	s.end += size
 	if stream > s.newest {
-		s.newest, s.urgent = stream, s.end
+		s.newest, s.urgent, s.begun = stream, s.end, false
 	}
 	s.warned = false
 	s.wake()
@@ -155,13 +156,21 @@ func (s *Spool) wake() {
 	}
 }
 
-// Hurry says that what was appended so far is waited for. The first bytes of a
-// stream always are.
+// Hurry says that the beginning of a step was appended, which is waited for.
+// The first bytes of a stream always are.
 func (s *Spool) Hurry() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.urgent = s.end
+	s.urgent, s.begun = s.end, true
 	s.wake()
+}
+
+// awaited tells whether the step that has begun last is about to write its
+// first bytes: nothing has been said since.
+func (s *Spool) awaited() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.begun && s.urgent == s.end && !s.finished
 }
 
 // pending returns how many bytes wait for an acknowledgement, whether some of

@@ -22,24 +22,8 @@ import (
 // all the same was sent for its own sake.
 func TestBeginningsDoNotWaitForThePace(t *testing.T) {
 	t.Parallel()
-	requests := make(chan struct{}, 100)
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(io.Discard, r.Body)
-		_, _ = io.WriteString(w, "{}")
-		requests <- struct{}{}
-	}))
-	t.Cleanup(server.Close)
 	ctx, cancel := context.WithCancel(t.Context())
-	spool, err := NewSpool(t.TempDir(), 1<<20, hclog.NewNullLogger())
-	if err != nil {
-		t.Fatal(err)
-	}
-	sender, err := NewSender(SenderConfig{Heartbeat: time.Hour}, SenderDeps{
-		Logger: hclog.NewNullLogger(), Clock: time.Now, Spool: spool, Client: NewClient([]string{server.URL}), Stop: func(string) {},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	sender, spool, requests := counted(t)
 	sender.pace = time.Hour
 	ended := make(chan error, 1)
 	go func() { ended <- sender.Run(ctx) }()
@@ -76,4 +60,67 @@ func TestBeginningsDoNotWaitForThePace(t *testing.T) {
 	if len(requests) != 0 {
 		t.Error("what follows was sent without waiting for the pace")
 	}
+}
+
+// counted is a sender whose requests are counted and answered.
+func counted(t *testing.T) (*Sender, *Spool, chan struct{}) {
+	t.Helper()
+	requests := make(chan struct{}, 100)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		_, _ = io.WriteString(w, "{}")
+		requests <- struct{}{}
+	}))
+	t.Cleanup(server.Close)
+	spool, err := NewSpool(t.TempDir(), 1<<20, hclog.NewNullLogger())
+	if err != nil {
+		t.Fatal(err)
+	}
+	sender, err := NewSender(SenderConfig{Heartbeat: time.Hour}, SenderDeps{
+		Logger: hclog.NewNullLogger(), Clock: time.Now, Spool: spool, Client: NewClient([]string{server.URL}), Stop: func(string) {},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sender, spool, requests
+}
+
+// TestAStepAndItsFirstBytesGoTogether has a patience that never ends: what is
+// sent was complete.
+func TestAStepAndItsFirstBytesGoTogether(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	sender, spool, requests := counted(t)
+	sender.pace, sender.patience = time.Hour, time.Hour
+	ended := make(chan error, 1)
+	go func() { ended <- sender.Run(ctx) }()
+	recorder := NewRecorder(ctx, spool, mask.NewSet(), 0, time.Now)
+	for number := range 3 {
+		if err := recorder.Event(wire.Event{Type: wire.StepStarted, Step: number, Name: "a"}); err != nil {
+			t.Fatal(err)
+		}
+		if !spool.awaited() {
+			t.Errorf("nothing is awaited of step %d, which has begun", number)
+		}
+		if number == 1 {
+			continue // one that writes nothing
+		}
+		if err := spool.Append(ctx, wire.StepStream(number), []byte("first\n")); err != nil {
+			t.Fatal(err)
+		}
+		if spool.awaited() {
+			t.Errorf("step %d is awaited, which has written", number)
+		}
+	}
+	select {
+	case <-requests:
+	case <-time.After(20 * time.Second):
+		t.Fatal("nothing was sent")
+	}
+	for pending, _, _ := spool.pending(); pending > 0; pending, _, _ = spool.pending() {
+		runtime.Gosched() // until the answer is taken in; there may be two
+	}
+	cancel()
+	<-ended
+	spool.Close()
 }
