@@ -33,6 +33,10 @@ type AttemptSteps struct {
 	// node that was lost. It stays when a further attempt makes good for it.
 	Reason string `json:"reason,omitempty"`
 	Steps  []Step `json:"steps"`
+	// Heads are the first bytes of steps by number, where FollowSteps has them at
+	// hand: of a step that has begun to write, once, and as a rule not all that
+	// it wrote.
+	Heads map[int][]byte `json:"heads,omitempty"`
 }
 
 // OutputRange names bytes of one step.

@@ -167,6 +167,9 @@ func (b *batch) store(a *attemptRow, st *streamRow, p *piece, data []byte) {
 	st.Kept += int64(len(data))
 	if st.Stream != wire.EventStream {
 		a.Bytes += int64(len(data))
+		if row.start == 0 {
+			b.newsOf(a) // of its head
+		}
 	}
 }
 
@@ -201,7 +204,7 @@ func (b *batch) events(a *attemptRow, st *streamRow, fresh []byte) error {
 // tell applies one event.
 func (b *batch) tell(a *attemptRow, e wire.Event) {
 	id := a.attempt()
-	a.ToldAt, b.news[a.Pipeline] = store.At(b.now), true
+	b.newsOf(a)
 	switch e.Type {
 	case wire.TaskStarted:
 		a.AgentVersion, a.Host = e.AgentVersion, e.Host
@@ -218,6 +221,10 @@ func (b *batch) tell(a *attemptRow, e wire.Event) {
 			b.reports = append(b.reports, report)
 		}
 	}
+}
+
+func (b *batch) newsOf(a *attemptRow) {
+	a.ToldAt, b.news[a.Pipeline] = store.At(b.now), true
 }
 
 func (b *batch) step(id core.AttemptID, number int) *stepRow {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"time"
 
 	"github.com/uptrace/bun"
 
@@ -46,7 +47,7 @@ func (s *Service) claim(ctx context.Context, identity string, r wire.ClaimReques
 	if err != nil {
 		return wire.ClaimResponse{}, err
 	}
-	s.deps.Hints.Notify(reportsTopic)
+	time.AfterFunc(runningAfter, func() { s.deps.Hints.Notify(reportsTopic) })
 	s.deps.Hints.Notify(pipelineTopic(task.Spec.Pipeline.ID))
 	s.deps.Logger.Info("attempt claimed", "attempt_id", id, "task_id", task.Spec.Task, "alloc_id", who.AllocationID, "streams", len(streams))
 	return wire.ClaimResponse{
@@ -79,10 +80,13 @@ func (s *Service) admit(ctx context.Context, id core.AttemptID, allocation, toke
 		if err := putToken(ctx, tx, tokenRow{Hash: hash(token), Attempt: id, Allocation: allocation, CreatedAt: store.At(now)}); err != nil {
 			return err
 		}
-		if err := insertReports(ctx, tx, []*reportRow{newReport(id, core.JobRunning, "", now, now)}); err != nil {
+		if err := insertReports(ctx, tx, []*reportRow{newReport(id, core.JobRunning, "", now, now.Add(runningAfter))}); err != nil {
 			return err
 		}
-		streams, err = lengths(ctx, tx, id)
+		streams = map[int]int64{}
+		if len(known) > 0 { // otherwise nobody can have written yet
+			streams, err = lengths(ctx, tx, id)
+		}
 		return err
 	})
 	return streams, err

@@ -188,6 +188,9 @@ func (s *Service) save(ctx context.Context, tx bun.Tx, b *batch) error {
 	if err := saveAttempts(ctx, tx, b); err != nil {
 		return err
 	}
+	if err := hurryReports(ctx, tx, b); err != nil {
+		return err
+	}
 	if err := insertReports(ctx, tx, b.reports); err != nil {
 		return err
 	}

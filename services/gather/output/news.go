@@ -25,7 +25,10 @@ func (s *Service) FollowSteps(ctx context.Context, id core.PipelineID, tell func
 	defer unsubscribe()
 	poll := time.NewTicker(s.cfg.Poll)
 	defer poll.Stop()
-	n := news{s: s, pipeline: id, told: map[core.AttemptID]time.Time{}, since: s.now().Add(-overlap)}
+	n := news{
+		s: s, pipeline: id, told: map[core.AttemptID]time.Time{}, since: s.now().Add(-overlap),
+		headed: map[core.AttemptID]int{},
+	}
 	for {
 		changed, err := n.next(ctx)
 		if err == nil {
@@ -51,6 +54,7 @@ type news struct {
 	pipeline core.PipelineID
 	since    time.Time
 	told     map[core.AttemptID]time.Time // what was found last, with its time
+	headed   map[core.AttemptID]int       // how many steps of attempts that run had their head told
 }
 
 func (n *news) next(ctx context.Context) ([]core.AttemptSteps, error) {
@@ -73,5 +77,9 @@ func (n *news) next(ctx context.Context) ([]core.AttemptSteps, error) {
 		}
 	}
 	n.told = found
-	return n.s.withSteps(ctx, fresh)
+	changed, err := n.s.withSteps(ctx, fresh)
+	if err != nil {
+		return nil, err
+	}
+	return changed, n.addHeads(ctx, changed)
 }

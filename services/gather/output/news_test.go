@@ -6,13 +6,17 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/muster-ci/muster/core"
 	"github.com/muster-ci/muster/internal/remote"
 	"github.com/muster-ci/muster/internal/store"
 	"github.com/muster-ci/muster/internal/store/storetest"
+	"github.com/muster-ci/muster/internal/wire"
 )
 
 // peer is the service as other services reach it.
@@ -101,6 +105,51 @@ func TestStepsAreToldAsTheyChange(t *testing.T) {
 			}
 			if n := len(got.Steps); n > 0 && (got.Steps[n-1].StoppedAt != nil) != change.ended {
 				t.Errorf("%s: told %+v", change.what, got.Steps[n-1])
+			}
+		}
+		if err := stop(); err != nil || len(news) != 0 {
+			t.Errorf("ended with %v; more was told: %d", err, len(news))
+		}
+	})
+}
+
+// TestHeadsComeWithTheNews tells the first bytes of each step once, with the
+// step or when they come, unless they are many.
+func TestHeadsComeWithTheNews(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, "output", func(t *testing.T, open func() *store.DB) {
+		h := newHarness(t, open, Config{Poll: time.Hour})
+		news, stop := h.followSteps("mine")
+		a := h.claimedIn("mine")
+		next(t, news, "the claim")
+		offset := int64(0)
+		event := func(e wire.Event) wire.Frame {
+			data := line(e)
+			f := wire.Frame{Stream: wire.EventStream, Offset: offset, Data: data}
+			offset += int64(len(data))
+			return f
+		}
+		begin := func(step int) wire.Frame { return event(wire.Event{Type: wire.StepStarted, Step: step, Name: "s"}) }
+		write := func(step int, offset int64, text string) wire.Frame {
+			return wire.Frame{Stream: wire.StepStream(step), Offset: offset, Data: []byte(text)}
+		}
+		long := strings.Repeat("long", maxHead)
+		for _, change := range []struct {
+			what   string
+			frames []wire.Frame
+			want   map[int][]byte
+		}{
+			{"one that writes at once", []wire.Frame{begin(0), write(0, 0, "a"), write(0, 1, "b")}, map[int][]byte{0: []byte("ab")}},
+			{"its end, and one that is silent", []wire.Frame{
+				event(wire.Event{Type: wire.StepEnded, Step: 0, StepStatus: core.StepSuccess}), begin(1)}, nil},
+			{"the first bytes of that", []wire.Frame{write(1, 0, "c")}, map[int][]byte{1: []byte("c")}},
+			{"two more", []wire.Frame{begin(2), write(2, 0, long), begin(3), write(3, 0, "d")}, map[int][]byte{3: []byte("d")}},
+		} {
+			h.advance(time.Millisecond)
+			a.must(change.frames...)
+			got := next(t, news, change.what)
+			if diff := cmp.Diff(change.want, got.Heads); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", change.what, diff)
 			}
 		}
 		if err := stop(); err != nil || len(news) != 0 {

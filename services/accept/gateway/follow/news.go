@@ -4,7 +4,6 @@ package follow
 
 import (
 	"context"
-	"reflect"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -61,6 +60,30 @@ func (s *state) pipelineID() core.PipelineID {
 	return ""
 }
 
+// ask makes a call, and takes news until it is answered: a service that takes
+// its time must not stand between a reader and the first line.
+func ask[T any](s *state, call func() (T, error)) (T, error) {
+	var answer T
+	var err error
+	answered := make(chan struct{})
+	go func() {
+		defer close(answered)
+		answer, err = call()
+	}()
+	for {
+		select {
+		case <-answered:
+			return answer, err
+		case attempts := <-s.news:
+			view, different, complete := s.take(attempts)
+			s.missed = s.missed || !complete
+			if different {
+				s.show(view)
+			}
+		}
+	}
+}
+
 // take adds attempts that output told of to what is known. It is incomplete
 // when a poll has to follow: an attempt belongs to a job that is not known well
 // enough, or its end is news of the job as well.
@@ -80,9 +103,7 @@ func (s *state) take(attempts []core.AttemptSteps) (view *View, different, compl
 	if s.what.job == "" && s.pipeline == nil {
 		return nil, false, complete // no poll has been answered yet
 	}
-	view = s.build()
-	different = !reflect.DeepEqual(view, s.last)
-	s.last = view
+	view, different = s.build()
 	return view, different, complete
 }
 
@@ -98,6 +119,13 @@ func (s *state) ofTask(id core.TaskID) *known {
 
 // add replaces an attempt by news of it, unless a poll knew more already.
 func (k *known) add(a core.AttemptSteps) {
+	for number, head := range a.Heads {
+		if k.heads == nil {
+			k.heads = map[stepKey][]byte{}
+		}
+		k.heads[stepKey{a.Attempt, number}] = head
+	}
+	a.Heads = nil
 	for i, old := range k.attempts {
 		if old.Attempt != a.Attempt {
 			continue

@@ -4,6 +4,7 @@ package follow
 
 import (
 	"context"
+	"io"
 	"testing"
 	"time"
 
@@ -122,13 +123,117 @@ func TestNewsOfUnknownTasksAskForAPoll(t *testing.T) {
 		"its end, which ends a job":  {subject{pipeline: "p"}, news("t", core.JobSuccess), false},
 		"a pipeline not read so far": {subject{pipeline: "p"}, nil, true},
 	} {
-		s := newState(Sources{}, time.Now, c.what)
+		s := newState(Sources{}, time.Now, c.what, nil, nil)
 		s.known("j").tasks = []core.Task{{ID: "t"}}
 		if c.news != nil {
 			s.pipeline = &core.Pipeline{ID: "p"}
 		}
 		if _, _, complete := s.take(c.news); complete != c.complete {
 			t.Errorf("%s: complete %t, want %t", name, complete, c.complete)
+		}
+	}
+}
+
+// TestNewsComeDuringAPoll has a poll that is not answered until the news of a
+// step, and the first bytes of it, have arrived; nobody can read any others.
+func TestNewsComeDuringAPoll(t *testing.T) {
+	t.Parallel()
+	s := &slow{still: still{told: make(chan []core.AttemptSteps), polls: make(chan struct{}, 1)}, answer: make(chan struct{})}
+	h := NewHub(Sources{Pipelines: s, Workflows: s, Jobs: s, Output: s}, time.Now, hclog.NewNullLogger())
+	ctx, cancel := context.WithCancel(t.Context())
+	sub := h.Pipeline(ctx, "p")
+	seen, ended := make(heard, 10), make(chan error, 1)
+	go func() { ended <- h.Follow(ctx, sub, newCursor(), seen) }()
+	<-s.polls
+	<-s.polls // of the second, which is under way
+	stopped := time.Now()
+	s.told <- []core.AttemptSteps{{
+		Task: "t", Attempt: "m-1", Number: 1, Status: core.JobRunning, Heads: map[int][]byte{0: []byte("one"), 1: []byte("two")},
+		Steps: []core.Step{{Number: 0, Bytes: 3, StoppedAt: &stopped}, {Number: 1, Bytes: 3}},
+	}}
+	for _, want := range []string{"one", "two"} {
+		select {
+		case got := <-seen:
+			if got != want {
+				t.Errorf("got %q, want %q", got, want)
+			}
+		case <-time.After(20 * time.Second):
+			t.Fatalf("%q did not arrive", want)
+		}
+	}
+	close(s.answer)
+	cancel()
+	<-ended
+	sub.Close()
+	h.Wait()
+}
+
+// slow answers no question for steps after the first before it may.
+type slow struct {
+	still
+	answer chan struct{}
+	asked  bool
+}
+
+func (s *slow) TaskSteps(ctx context.Context, _ []core.TaskID) ([]core.AttemptSteps, error) {
+	s.polls <- struct{}{}
+	if s.asked {
+		<-s.answer
+	}
+	s.asked = true
+	return nil, nil
+}
+
+func (s *slow) ReadOutput(ctx context.Context, _ core.OutputRange) (io.ReadCloser, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+// heard is a sink of output alone.
+type heard chan string
+
+func (heard) Beat() error { return nil }
+
+func (h heard) Send(e Event) error {
+	if e.Output != nil {
+		h <- string(e.Output.Data)
+	}
+	return nil
+}
+
+// TestAHeadIsToldOnce has a reading that brings what a head has brought, and
+// more.
+func TestAHeadIsToldOnce(t *testing.T) {
+	t.Parallel()
+	seen, key := make(heard, 10), stepKey{"m-1", 0}
+	f := &follower{cursor: newCursor(), sink: seen, steps: map[stepKey]*stepProgress{}}
+	p := f.resume(Place{Attempt: key.attempt}, key)
+	p.begun = true
+	for _, c := range []struct {
+		head, chunk string
+		at          int64
+		want        string
+	}{
+		{head: "abc", want: "abc"},
+		{chunk: "ab", at: 0},
+		{chunk: "cdé"[:3], at: 2, want: "d"}, // ends inside of a character
+		{head: "abcdé", want: "é"},
+		{chunk: "éf", at: 4, want: "f"},
+	} {
+		if c.head != "" {
+			p.hold([]byte(c.head))
+			if err := f.tellHeld(p, key); err != nil {
+				t.Fatal(err)
+			}
+		} else if err := f.take(chunk{key: key, at: c.at, data: []byte(c.chunk)}); err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		if len(seen) > 0 {
+			got = <-seen
+		}
+		if got != c.want {
+			t.Errorf("%+v: told %q", c, got)
 		}
 	}
 }

@@ -5,6 +5,7 @@ package follow
 import (
 	"cmp"
 	"context"
+	"maps"
 	"reflect"
 	"slices"
 	"time"
@@ -31,6 +32,10 @@ type state struct {
 	sources Sources
 	clock   core.Clock
 	what    subject
+	news    <-chan []core.AttemptSteps // what output tells
+	show    func(*View)                // takes views that news made during a poll
+	polling bool                       // what is known is half of the last poll and half of this one
+	missed  bool                       // a poll has to follow news that came during one
 
 	pipeline  *core.Pipeline
 	createdAt time.Time // when it was first seen to be created
@@ -48,12 +53,13 @@ type state struct {
 type known struct {
 	tasks    []core.Task
 	attempts []core.AttemptSteps
+	heads    map[stepKey][]byte // that came with news since the last poll
 	final    bool
 }
 
-func newState(sources Sources, clock core.Clock, what subject) *state {
+func newState(sources Sources, clock core.Clock, what subject, news <-chan []core.AttemptSteps, show func(*View)) *state {
 	return &state{
-		sources: sources, clock: clock, what: what, listed: map[core.WorkflowID][]core.Job{},
+		sources: sources, clock: clock, what: what, news: news, show: show, listed: map[core.WorkflowID][]core.Job{},
 		jobs: map[core.JobID]*known{}, reasons: map[core.JobID]string{},
 	}
 }
@@ -62,6 +68,8 @@ func newState(sources Sources, clock core.Clock, what subject) *state {
 // effects (workflow, job, steps): when a job is seen to have ended, the steps
 // that are read after that are all there will ever be.
 func (s *state) poll(ctx context.Context) (view *View, different bool, err error) {
+	s.polling = true
+	defer func() { s.polling = false }()
 	if s.what.job != "" {
 		err = s.readJob(ctx)
 	} else {
@@ -77,9 +85,8 @@ func (s *state) poll(ctx context.Context) (view *View, different bool, err error
 		return nil, false, err
 	}
 	s.readReasons(ctx)
-	view = s.build()
-	different = !reflect.DeepEqual(view, s.last)
-	s.last = view
+	s.polling = false
+	view, different = s.build()
 	return view, different, nil
 }
 
@@ -87,7 +94,7 @@ func (s *state) readJob(ctx context.Context) error {
 	if s.jobFinal(s.what.job) {
 		return nil
 	}
-	job, err := s.sources.Jobs.Job(ctx, s.what.job)
+	job, err := ask(s, func() (core.Job, error) { return s.sources.Jobs.Job(ctx, s.what.job) })
 	if err != nil {
 		return err
 	}
@@ -101,7 +108,7 @@ func (s *state) readJob(ctx context.Context) error {
 
 func (s *state) readPipeline(ctx context.Context) error {
 	if s.pipeline == nil || !s.pipeline.State.Ended() {
-		p, err := s.sources.Pipelines.Pipeline(ctx, s.what.pipeline)
+		p, err := ask(s, func() (core.Pipeline, error) { return s.sources.Pipelines.Pipeline(ctx, s.what.pipeline) })
 		if err != nil {
 			return err
 		}
@@ -115,22 +122,25 @@ func (s *state) readPipeline(ctx context.Context) error {
 	if s.createdAt.IsZero() && s.pipeline.State == core.PipelineCreated {
 		s.createdAt = s.clock()
 	}
-	workflows, err := s.sources.Workflows.PipelineWorkflows(ctx, s.what.pipeline)
+	workflows, err := ask(s, func() ([]core.Workflow, error) { return s.sources.Workflows.PipelineWorkflows(ctx, s.what.pipeline) })
 	if err != nil {
 		return err
 	}
 	slices.Reverse(workflows)
-	s.workflows = workflows
+	// Taken over together: news that come meanwhile make views, and one with a
+	// workflow's end but without its jobs would be wrong.
+	listed := maps.Clone(s.listed)
 	for _, w := range workflows {
 		if w.Status.Ended() && s.allFinal(w.ID) {
 			continue
 		}
-		jobs, err := s.sources.Jobs.WorkflowJobs(ctx, w.ID)
+		jobs, err := ask(s, func() ([]core.Job, error) { return s.sources.Jobs.WorkflowJobs(ctx, w.ID) })
 		if err != nil {
 			return err
 		}
-		s.listed[w.ID] = jobs
+		listed[w.ID] = jobs
 	}
+	s.workflows, s.listed = workflows, listed
 	return nil
 }
 
@@ -145,7 +155,7 @@ func (s *state) readTasks(ctx context.Context) error {
 		if asked++; asked > detailsPerPoll {
 			return nil
 		}
-		full, err := s.sources.Jobs.Job(ctx, job.ID)
+		full, err := ask(s, func() (core.Job, error) { return s.sources.Jobs.Job(ctx, job.ID) })
 		if err != nil {
 			return err
 		}
@@ -187,7 +197,7 @@ func (s *state) readSteps(ctx context.Context) error {
 	}
 	byTask := map[core.TaskID][]core.AttemptSteps{}
 	for chunk := range slices.Chunk(tasks, tasksPerCall) {
-		attempts, err := s.sources.Output.TaskSteps(ctx, chunk)
+		attempts, err := ask(s, func() ([]core.AttemptSteps, error) { return s.sources.Output.TaskSteps(ctx, chunk) })
 		if err != nil {
 			return err
 		}
@@ -197,9 +207,11 @@ func (s *state) readSteps(ctx context.Context) error {
 	}
 	for _, job := range jobs {
 		k := s.known(job.ID)
-		k.attempts = nil
+		k.heads = nil
 		for _, task := range k.tasks {
-			k.attempts = append(k.attempts, byTask[task.ID]...)
+			for _, a := range byTask[task.ID] {
+				k.add(a) // unless news that came during the poll know more
+			}
 		}
 		k.final = job.Status.Ended()
 	}
@@ -222,11 +234,12 @@ func (s *state) readReasons(ctx context.Context) {
 			jobs, tasks = append(jobs, job.ID), append(tasks, k.tasks[0].ID)
 		}
 	}
-	clear(s.reasons)
 	if len(tasks) == 0 {
+		clear(s.reasons)
 		return
 	}
-	reasons, err := s.sources.Queue.Waiting(ctx, tasks)
+	reasons, err := ask(s, func() ([]string, error) { return s.sources.Queue.Waiting(ctx, tasks) })
+	clear(s.reasons)
 	if err != nil || len(reasons) != len(jobs) {
 		return
 	}
@@ -235,7 +248,18 @@ func (s *state) readReasons(ctx context.Context) {
 	}
 }
 
-func (s *state) build() *View {
+// build makes the view of what is known and tells whether it differs from the
+// last one.
+func (s *state) build() (view *View, different bool) {
+	view = s.view()
+	view.Ended = view.Ended && !s.polling
+	bare := view.bare()
+	different = !reflect.DeepEqual(bare, s.last)
+	s.last = bare
+	return view, different
+}
+
+func (s *state) view() *View {
 	v := &View{Pipeline: s.pipeline, Workflows: slices.Clone(s.workflows)}
 	settled := true
 	for _, w := range s.workflows {
@@ -246,7 +270,7 @@ func (s *state) build() *View {
 				job.Reason = s.reasons[job.ID]
 			}
 			job.Tasks = k.tasks
-			v.Jobs = append(v.Jobs, JobView{Job: job, WorkflowName: w.Name, Attempts: byIndex(k), Final: k.final})
+			v.Jobs = append(v.Jobs, JobView{Job: job, WorkflowName: w.Name, Attempts: byIndex(k), Heads: maps.Clone(k.heads), Final: k.final})
 			settled = settled && k.final
 		}
 	}

@@ -53,6 +53,7 @@ type stepProgress struct {
 // chunk is what a reading goroutine got.
 type chunk struct {
 	key  stepKey
+	at   int64 // where data begins
 	data []byte
 	err  error // the last chunk of a reading has one; end of file is the regular one
 }
@@ -73,10 +74,10 @@ func (f *follower) tellAttempts(ctx context.Context, readers *sync.WaitGroup, jo
 					break
 				}
 				early++
-				f.readAhead(ctx, readers, place, step, closed)
+				f.readAhead(ctx, readers, place, step, job.Heads, closed)
 				continue
 			}
-			ended, err := f.tellStep(ctx, readers, place, step, closed)
+			ended, err := f.tellStep(ctx, readers, place, step, job.Heads, closed)
 			if err != nil {
 				return false, err
 			}
@@ -97,7 +98,7 @@ func (f *follower) index(job *JobView, task core.TaskID) int {
 }
 
 // tellStep returns whether all of the step has been told.
-func (f *follower) tellStep(ctx context.Context, readers *sync.WaitGroup, place Place, step core.Step, closed bool) (bool, error) {
+func (f *follower) tellStep(ctx context.Context, readers *sync.WaitGroup, place Place, step core.Step, heads map[stepKey][]byte, closed bool) (bool, error) {
 	key := stepKey{place.Attempt, step.Number}
 	p := f.steps[key]
 	if p == nil {
@@ -112,6 +113,7 @@ func (f *follower) tellStep(ctx context.Context, readers *sync.WaitGroup, place 
 			return false, err
 		}
 	}
+	p.hold(heads[key])
 	if err := f.tellHeld(p, key); err != nil {
 		return false, err
 	}
@@ -125,14 +127,29 @@ func (f *follower) tellStep(ctx context.Context, readers *sync.WaitGroup, place 
 
 // readAhead starts to read a step whose turn has not come; take holds on to
 // what arrives.
-func (f *follower) readAhead(ctx context.Context, readers *sync.WaitGroup, place Place, step core.Step, closed bool) {
+func (f *follower) readAhead(ctx context.Context, readers *sync.WaitGroup, place Place, step core.Step, heads map[stepKey][]byte, closed bool) {
 	key := stepKey{place.Attempt, step.Number}
 	p := f.steps[key]
 	if p == nil {
 		p = f.resume(place, key)
 	}
-	if !p.ended && p.stop == nil && len(p.held) < maxHeld {
+	if p.ended {
+		return
+	}
+	p.hold(heads[key])
+	all := (closed || step.StoppedAt != nil) && p.got() >= step.Bytes
+	if !all && p.stop == nil && len(p.held) < maxHeld {
 		f.read(ctx, readers, p, key, !closed && step.StoppedAt == nil)
+	}
+}
+
+// got is up to where the bytes of a step are here, told or not.
+func (p *stepProgress) got() int64 { return p.offset + int64(len(p.carry)+len(p.held)) }
+
+// hold keeps what a head has of a step beyond what is here.
+func (p *stepProgress) hold(head []byte) {
+	if got := p.got(); got < int64(len(head)) {
+		p.held = append(p.held, head[got:]...)
 	}
 }
 
@@ -193,7 +210,7 @@ func (f *follower) read(ctx context.Context, readers *sync.WaitGroup, p *stepPro
 	reading, stop := context.WithCancel(ctx)
 	p.stop, p.follow = stop, follow
 	f.open++
-	want := core.OutputRange{Attempt: key.attempt, Step: key.step, Offset: p.offset + int64(len(p.carry)+len(p.held)), Follow: follow}
+	want := core.OutputRange{Attempt: key.attempt, Step: key.step, Offset: p.got(), Follow: follow}
 	readers.Go(func() {
 		// The last word must arrive even when only this reading was stopped.
 		f.hand(ctx, chunk{key: key, err: f.pump(reading, key, want)})
@@ -213,12 +230,13 @@ func (f *follower) pump(ctx context.Context, key stepKey, want core.OutputRange)
 			body.Close()
 		}
 	}()
-	for {
+	for at := want.Offset; ; {
 		data := make([]byte, maxChunk)
 		n, err := body.Read(data)
-		if n > 0 && !f.hand(ctx, chunk{key: key, data: data[:n]}) {
+		if n > 0 && !f.hand(ctx, chunk{key: key, at: at, data: data[:n]}) {
 			return ctx.Err()
 		}
+		at += int64(n)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -242,9 +260,12 @@ func (f *follower) hand(ctx context.Context, c chunk) bool {
 func (f *follower) take(c chunk) error {
 	p := f.steps[c.key]
 	if c.err == nil {
-		switch {
-		case p == nil || p.ended:
+		if p == nil || p.ended {
 			return nil
+		}
+		// A head may have been here first.
+		c.data = c.data[min(max(0, p.got()-c.at), int64(len(c.data))):]
+		switch {
 		case !p.begun:
 			if p.held = append(p.held, c.data...); len(p.held) >= maxHeld && p.stop != nil {
 				p.stop() // the rest is read in its turn

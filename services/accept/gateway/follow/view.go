@@ -2,7 +2,11 @@
 
 package follow
 
-import "github.com/muster-ci/muster/core"
+import (
+	"slices"
+
+	"github.com/muster-ci/muster/core"
+)
 
 // View is what is known of a subject at one moment. It is shared by all readers
 // and never changed after it was published.
@@ -20,8 +24,20 @@ type JobView struct {
 	core.Job
 	WorkflowName string
 	Attempts     []core.AttemptSteps // by task index, then by number
+	// Heads are first bytes of steps that came along with the news of them.
+	Heads map[stepKey][]byte
 	// Final says that the job has ended and that Attempts were read after that.
 	Final bool
+}
+
+// bare is the view without heads, which are no state.
+func (v *View) bare() *View {
+	bare := *v
+	bare.Jobs = slices.Clone(v.Jobs)
+	for i := range bare.Jobs {
+		bare.Jobs[i].Heads = nil
+	}
+	return &bare
 }
 
 // Status sums the view up in one word: errored, canceled, failed, success,

@@ -34,6 +34,8 @@ type watch struct {
 	kicks  chan struct{}
 	state  *state // of the polling goroutine alone
 	news   news
+	// changed is when something was published last; of the polling goroutine.
+	changed time.Time
 
 	mu      sync.Mutex
 	readers map[*Subscription]struct{}
@@ -42,10 +44,12 @@ type watch struct {
 }
 
 func newWatch(h *Hub, what subject, cancel context.CancelFunc) *watch {
-	return &watch{
+	w := &watch{
 		hub: h, what: what, cancel: cancel, kicks: make(chan struct{}, 1), news: newNews(),
-		state: newState(h.sources, h.clock, what), readers: map[*Subscription]struct{}{},
+		readers: map[*Subscription]struct{}{},
 	}
+	w.state = newState(h.sources, h.clock, what, w.news.attempts, func(v *View) { w.publish(v, nil) })
+	return w
 }
 
 func (w *watch) join(s *Subscription) {
@@ -93,7 +97,7 @@ func (w *watch) run(ctx context.Context) {
 	begin := sync.OnceFunc(func() {
 		listening.Go(func() { w.news.listen(ctx, w.hub.sources.Output, w.state.pipelineID()) })
 	})
-	changed := time.Now()
+	w.changed = time.Now()
 	for {
 		began := time.Now()
 		view, different, err := w.poll(ctx)
@@ -113,18 +117,15 @@ func (w *watch) run(ctx context.Context) {
 		if err == nil && view.Ended {
 			return
 		}
-		if different {
-			changed = time.Now()
-		}
 		if w.state.pipelineID() != "" {
 			begin()
 		}
 		cost := time.Since(began)
-		pushed, alive := w.rest(ctx, w.pause(err, time.Since(changed), cost), 4*cost)
-		if pushed {
-			changed = time.Now()
+		pause, least := w.pause(err, time.Since(w.changed), cost), 4*cost
+		if w.state.missed && err == nil {
+			w.state.missed, pause = false, min(pause, least)
 		}
-		if !alive {
+		if !w.rest(ctx, pause, least) {
 			return
 		}
 	}
@@ -175,27 +176,26 @@ func (w *watch) soonest() time.Duration {
 
 // rest waits for the pause to pass or a kick, and publishes what output tells
 // meanwhile; least is the shortest pause, for news that only a poll explains.
-// It returns whether something was published, and whether to go on.
-func (w *watch) rest(ctx context.Context, pause, least time.Duration) (pushed, alive bool) {
+// It returns whether to go on.
+func (w *watch) rest(ctx context.Context, pause, least time.Duration) (alive bool) {
 	timer := time.NewTimer(pause)
 	defer timer.Stop()
 	began := time.Now()
 	for {
 		select {
 		case <-ctx.Done():
-			return pushed, false
+			return false
 		case <-timer.C:
-			return pushed, true
+			return true
 		case <-w.kicks:
 			if !w.news.heard() {
-				return pushed, true
+				return true
 			}
 			pause = min(pause, w.soonest())
 			timer.Reset(max(0, pause-time.Since(began)))
 		case attempts := <-w.news.attempts:
 			view, different, complete := w.state.take(attempts)
 			if different {
-				pushed = true
 				w.publish(view, nil)
 			}
 			if !complete {
@@ -207,6 +207,7 @@ func (w *watch) rest(ctx context.Context, pause, least time.Duration) (pushed, a
 }
 
 func (w *watch) publish(view *View, err error) {
+	w.changed = time.Now()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.view, w.err = view, err
