@@ -6,6 +6,7 @@
 // which it tells apart by the name of the file.
 //
 //	server.go     the messages and the life of a session
+//	frame.go      messages on the stream, bounded
 //	store.go      the open texts
 //	diagnose.go   text -> mistakes, a moment after the last change
 //	position.go   columns of the editor <-> columns of the compiler

@@ -101,7 +101,7 @@ func (t *text) typed(at position) (path []string, value bool) {
 // a list may stand as far left as the list's key.
 func (t *text) above(line, indent int, item bool) []string {
 	var path []string
-	for i := line - 1; i >= 0 && (indent > 0 || item); i-- {
+	for i := min(line, len(t.lines)) - 1; i >= 0 && (indent > 0 || item); i-- {
 		m := keyLine.FindStringSubmatch(t.lines[i])
 		if m == nil {
 			continue

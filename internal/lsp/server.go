@@ -61,7 +61,7 @@ func (s *Server) Run(ctx context.Context, in io.Reader, out io.WriteCloser) erro
 	s.rpc = jrpc2.NewServer(s.methods(stop), &jrpc2.ServerOptions{
 		AllowPush: true, DisableBuiltin: true, Concurrency: 4, NewContext: func() context.Context { return ctx },
 	})
-	s.rpc.Start(channel.LSP(in, out))
+	s.rpc.Start(newFrames(in, out))
 	ended := make(chan error, 1)
 	go func() { ended <- s.rpc.Wait() }()
 	var err error
