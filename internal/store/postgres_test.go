@@ -60,6 +60,9 @@ func TestPostgresEachConnectionHasTheSchema(t *testing.T) {
 		})
 	}
 	wg.Wait()
+	if idle := db.DB.DB.Stats().Idle; idle != 4 {
+		t.Errorf("%d connections are kept, want all 4: the next job needs them again", idle)
+	}
 }
 
 func TestPostgresOpenAtOnce(t *testing.T) {
