@@ -60,8 +60,10 @@ check: ## What a change must pass before it is committed
 	@scripts/check.sh
 
 .PHONY: lint
-lint: ## go vet and the house's own rules
+lint: ## go vet, the house's own rules, and golangci-lint where it is installed
 	go vet ./... && go vet -tags=e2e ./e2e/... && go test -count=1 ./internal/house/...
+	@if command -v golangci-lint >/dev/null; then golangci-lint run --tests=false ./...; \
+	else echo 'left out, not installed: go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.6.2'; fi
 
 .PHONY: golden
 golden: ## Write golden files anew; review the diff like code

@@ -127,7 +127,7 @@ func (n *native) unbundle(ctx context.Context, repository *git.Repository) error
 		return fmt.Errorf("reading the bundle: %w", err)
 	}
 	for name, hash := range bundle.Refs {
-		to := remoteName(string(name))
+		to := remoteName(name)
 		if to == "" {
 			continue
 		}

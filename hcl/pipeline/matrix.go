@@ -69,7 +69,7 @@ func (c *calls) matrix(block *hclsyntax.Block, name string) ([]iteration, string
 		}
 	}
 	rounds := c.combine(axes, attrs["exclude"])
-	if len(rounds) == 0 && len(c.list) >= 0 && total > 0 {
+	if len(rounds) == 0 && total > 0 {
 		c.fail(block.DefRange(), "exclude leaves nothing of the matrix", "remove the matrix, or an element of exclude")
 	}
 	return rounds, name

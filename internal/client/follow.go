@@ -186,7 +186,7 @@ func (s *stream) take(e sse.Event) error {
 // news tells whether an event says something that was not handed over yet: a
 // stream that is taken up again begins with how things are.
 func (s *stream) news(e Event, data []byte) bool {
-	key := ""
+	var key string
 	switch {
 	case e.Output != nil:
 		return s.fresh(e.Output)

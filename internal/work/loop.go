@@ -171,7 +171,8 @@ func (l *Loop[T]) call() {
 // work is one worker.
 func (l *Loop[T]) work(ctx context.Context) {
 	for {
-		found, err := false, error(nil)
+		var found bool
+		var err error
 		select {
 		case <-ctx.Done():
 			return

@@ -39,7 +39,7 @@ func (s *Service) put(ctx context.Context, tx bun.Tx, orb orbRow, p publication,
 	if p.increment == "" && !w.isExact() {
 		return row, core.Errorf(core.CodeInvalid, "%q is not a version that can be published; write 1.2.3 or dev:label.", clip(p.version))
 	}
-	n := number{}
+	var n number
 	if p.increment == "" {
 		n = w.exact()
 	} else if n, err = nextOf(orb, p.increment); err != nil {
