@@ -41,14 +41,14 @@ type orgState struct {
 
 func (o *orgState) free() int { return max(0, o.limit-o.released) }
 
-// before reports whether a is served before b: the smaller used share of its
+// before reports whether o is served before p: the smaller used share of its
 // limit first, then whose last turn is longer ago. Without the turn two
 // organizations that share one slot would not alternate.
-func (a *orgState) before(b *orgState) int {
+func (o *orgState) before(p *orgState) int {
 	return cmp.Or(
-		cmp.Compare(a.released*b.limit, b.released*a.limit),
-		cmp.Compare(a.turn, b.turn),
-		cmp.Compare(a.id, b.id),
+		cmp.Compare(o.released*p.limit, p.released*o.limit),
+		cmp.Compare(o.turn, p.turn),
+		cmp.Compare(o.id, p.id),
 	)
 }
 
