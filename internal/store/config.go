@@ -29,8 +29,8 @@ type Config struct {
 	MaxConns int `hcl:"max_conns,optional"`
 
 	// LargeRows says that most bytes of the tables stand in rows of many KiB, as
-	// output's do. A new SQLite file then gets pages of 64 KiB, so that a row is
-	// few frames of the journal, and is folded back every 64 MiB, so that one
+	// output's do. A new SQLite file then gets pages of 16 KiB, so that a row is
+	// few frames of the journal (larger ones make a small commit dear), and is folded back every 64 MiB, so that one
 	// commit does not write the last one's pages again. No configuration key: it
 	// is the service that knows.
 	LargeRows bool

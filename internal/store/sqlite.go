@@ -96,8 +96,8 @@ func sqliteURL(path string, cfg Config, reader bool) string {
 		q.Set("_txlock", "immediate")
 		q.Add("_pragma", "journal_size_limit(67108864)")
 		if cfg.LargeRows {
-			q.Add("_pragma", "page_size(65536)")
-			q.Add("_pragma", "wal_autocheckpoint(1024)") // pages
+			q.Add("_pragma", "page_size(16384)")
+			q.Add("_pragma", "wal_autocheckpoint(4096)") // pages
 		}
 	}
 	u := url.URL{Scheme: "file", Path: path, RawQuery: q.Encode()}

@@ -58,7 +58,7 @@ func TestSQLitePagesFitTheRows(t *testing.T) {
 	for _, c := range []struct {
 		large bool
 		want  int
-	}{{false, 4096}, {true, 65536}} {
+	}{{false, 4096}, {true, 16384}} {
 		db, err := store.Open(t.Context(), store.Config{Driver: store.SQLite, DSN: t.TempDir(), LargeRows: c.large}, "things")
 		if err != nil {
 			t.Fatal(err)
