@@ -130,8 +130,8 @@ func (e *editor) openAt(uri, marked string) string {
 }
 
 const (
-	yamlURI = "file:///work/.circleci/config.yml"
-	hclURI  = "file:///work/.muster/pipeline.hcl"
+	yamlURI = "file:///repository/.circleci/config.yml"
+	hclURI  = "file:///repository/.muster/pipeline.hcl"
 )
 
 func TestDiagnostics(t *testing.T) {

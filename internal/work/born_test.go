@@ -11,38 +11,46 @@ import (
 	"testing"
 	"time"
 
+	"github.com/muster-ci/muster/internal/hints"
 	"github.com/muster-ci/muster/internal/store"
 	"github.com/muster-ci/muster/internal/work"
 )
 
-// started starts a loop and returns it with what stops it, once it runs.
+// subscribed tells when a loop has begun to listen, which is after it is open for
+// new rows.
+type subscribed struct {
+	hints.Hints
+	done func()
+}
+
+func (s subscribed) Subscribe(topic string) (<-chan struct{}, func()) {
+	defer s.done()
+	return s.Hints.Subscribe(topic)
+}
+
+// deaf is a loop's that has no hints.
+type deaf struct{}
+
+func (deaf) Notify(string) {}
+
+func (deaf) Subscribe(string) (<-chan struct{}, func()) { return nil, func() {} }
+
+// started starts a loop on a table without work and returns it, with what stops
+// it, once it gives leases.
 func (b *bench) started(cfg work.Config[*chore]) (*work.Loop[*chore], func()) {
 	b.t.Helper()
-	loop, err := work.New(cfg)
-	if err != nil {
-		b.t.Fatal(err)
+	open := make(chan struct{})
+	if cfg.Hints == nil {
+		cfg.Hints = deaf{}
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		if err := loop.Run(ctx); err != nil {
-			b.t.Errorf("Run: %v", err)
-		}
-	}()
-	stop := sync.OnceFunc(func() { cancel(); <-ended })
-	b.t.Cleanup(stop)
-	// A loop that runs and is idle gives a lease.
-	for deadline := time.Now().Add(patient); ; time.Sleep(time.Millisecond) {
-		row := b.fresh("probe")
-		loop.Lease(row).Drop()
-		if row.LeaseOwner != "" {
-			return loop, stop
-		}
-		if time.Now().After(deadline) {
-			b.t.Fatal("the loop never became idle")
-		}
+	cfg.Hints = subscribed{cfg.Hints, sync.OnceFunc(func() { close(open) })}
+	loop, stop := b.begin(cfg)
+	select {
+	case <-open:
+	case <-time.After(patient):
+		b.t.Fatal("the loop never began to listen")
 	}
+	return loop, stop
 }
 
 func (b *bench) fresh(id string) *chore {

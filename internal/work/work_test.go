@@ -97,6 +97,13 @@ func (b *bench) config(handle func(ctx context.Context, rows []*chore) []work.Re
 // run starts a loop and returns what stops it and waits for its end.
 func (b *bench) run(cfg work.Config[*chore]) (stop func()) {
 	b.t.Helper()
+	_, stop = b.begin(cfg)
+	return stop
+}
+
+// begin is run for those who need the loop itself.
+func (b *bench) begin(cfg work.Config[*chore]) (loop *work.Loop[*chore], stop func()) {
+	b.t.Helper()
 	loop, err := work.New(cfg)
 	if err != nil {
 		b.t.Fatal(err)
@@ -111,7 +118,7 @@ func (b *bench) run(cfg work.Config[*chore]) (stop func()) {
 	}()
 	stop = sync.OnceFunc(func() { cancel(); <-ended })
 	b.t.Cleanup(stop)
-	return stop
+	return loop, stop
 }
 
 // add inserts rows that are due now.

@@ -185,16 +185,17 @@ func announce(t *testing.T, client *api.Client, version string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
-		node, _, err := client.Nodes().Info(nodes[0].ID, nil)
+	// Nomad answers a query with an index once something has changed behind it.
+	query := (&api.QueryOptions{WaitTime: 5 * time.Second}).WithContext(t.Context())
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); {
+		node, meta, err := client.Nodes().Info(nodes[0].ID, query)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if node.Meta[jobspec.AgentMeta] == value {
 			return
 		}
-		if time.Now().After(deadline) {
-			t.Fatal("the servers never heard of the client's metadata")
-		}
+		query.WaitIndex = meta.LastIndex
 	}
+	t.Fatal("the servers never heard of the client's metadata")
 }
