@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 
+//go:build corpus
+
 package expression
 
 import (
@@ -34,14 +36,17 @@ type corpusError struct {
 	CharPos   int    `json:"charPos"`
 }
 
-// TestPublicCorpus runs every case of the public corpus. It is not kept here:
-// MUSTER_EXPR_CORPUS names a folder that holds its `test-corpus` (results are
-// booleans) and `evaluator-test-corpus` (results are values).
+// TestPublicCorpus runs every case of the public corpus. It is not kept here, so
+// the test has a build tag of its own: MUSTER_EXPR_CORPUS names the dev-resources
+// folder of github.com/CircleCI-Public/expr, which holds its `test-corpus`
+// (results are booleans) and `evaluator-test-corpus` (results are values).
+//
+//	MUSTER_EXPR_CORPUS=... go test -tags=corpus -run PublicCorpus ./internal/config/expression
 func TestPublicCorpus(t *testing.T) {
 	t.Parallel()
 	folder := os.Getenv("MUSTER_EXPR_CORPUS")
 	if folder == "" {
-		t.Skip("MUSTER_EXPR_CORPUS is not set: give it the dev-resources folder of github.com/CircleCI-Public/expr")
+		t.Fatal("MUSTER_EXPR_CORPUS is not set")
 	}
 	count := map[string]int{}
 	err := filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
