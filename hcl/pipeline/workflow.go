@@ -175,7 +175,7 @@ func (c *calls) job(block *hclsyntax.Block) {
 		i := invocation{called: name, place: block.LabelRanges[0]}
 		i.entries = c.plain(block.Body, round.ctx, c.skipped(block, j)...)
 		for _, part := range []string{"pre_steps", "post_steps"} {
-			i.entries = append(i.entries, c.steps2(block, part, round.ctx)...)
+			i.entries = append(i.entries, c.stepsBeside(block, part, round.ctx)...)
 		}
 		asked := c.asked(block, round)
 		if j != nil {
@@ -221,8 +221,8 @@ func (c *calls) jobArguments(block *hclsyntax.Block, ctx *hcl.EvalContext) []arg
 	return append(c.arguments(block, ctx, callAttributes), c.stepArguments(block, ctx, 0)...)
 }
 
-// steps2 reads pre_steps and post_steps.
-func (c *calls) steps2(block *hclsyntax.Block, name string, ctx *hcl.EvalContext) []document.Entry {
+// stepsBeside reads pre_steps and post_steps.
+func (c *calls) stepsBeside(block *hclsyntax.Block, name string, ctx *hcl.EvalContext) []document.Entry {
 	var entries []document.Entry
 	for _, inner := range block.Body.Blocks {
 		if inner.Type != name || !c.labelled(inner, 0) {

@@ -45,7 +45,7 @@ func (c *converter) step(n *document.Node, condition string) {
 			c.splice(n, condition)
 			return
 		}
-		c.block("step", []string{n.Text}, func() { c.condition1(condition) })
+		c.block("step", []string{n.Text}, func() { c.guard(condition) })
 		return
 	}
 	if len(n.Keys) == 0 {
@@ -69,13 +69,14 @@ func (c *converter) step(n *document.Node, condition string) {
 		c.splice(body, condition)
 	default:
 		c.block("step", []string{name}, func() {
-			c.condition1(condition)
+			c.guard(condition)
 			c.stepBody(name, body)
 		})
 	}
 }
 
-func (c *converter) condition1(condition string) {
+// guard writes the condition of the when steps around a step.
+func (c *converter) guard(condition string) {
 	if condition != "" {
 		c.attribute("condition", condition)
 	}
@@ -88,7 +89,7 @@ func (c *converter) splice(n *document.Node, condition string) {
 		return
 	}
 	c.block("step", []string{"steps"}, func() {
-		c.condition1(condition)
+		c.guard(condition)
 		c.attribute("steps", c.value(n))
 	})
 }

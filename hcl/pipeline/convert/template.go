@@ -4,6 +4,7 @@ package convert
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/muster-ci/muster/internal/config"
@@ -126,7 +127,7 @@ func (c *converter) truth(name string) string {
 const maxTree = 3000
 
 // operators are those that both languages have.
-var operators = map[string]string{"==": "==", "!=": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
+var operators = []string{"==", "!=", "<", "<=", ">", ">="}
 
 // calls are the operators that are functions in HCL.
 var calls = map[string]string{"starts-with": "startswith", "contains": "strcontains", "matches": "matches", "and": "and", "or": "or"}
@@ -152,7 +153,7 @@ func (c *converter) expression(t *expression.Tree, depth int) (string, error) {
 		if f, ok := calls[t.Operator]; ok {
 			return f + "(" + left + ", " + right + ")", err
 		}
-		if operators[t.Operator] == "" {
+		if !slices.Contains(operators, t.Operator) {
 			return "", fmt.Errorf("the operator %s is not known", t.Operator)
 		}
 		return "(" + left + " " + t.Operator + " " + right + ")", err
@@ -231,7 +232,7 @@ func (c *converter) scalarCondition(n *document.Node) string {
 	case nameOf(only) != "":
 		return c.truth(nameOf(only))
 	}
-	if t := only.Expression.Tree(); operators[t.Operator] != "" || t.Operator == "not" || t.Operator == "matches" || t.Operator == "starts-with" {
+	if t := only.Expression.Tree(); slices.Contains(operators, t.Operator) || t.Operator == "not" || t.Operator == "matches" || t.Operator == "starts-with" {
 		return c.reference(n, only)
 	}
 	return "truthy(" + c.reference(n, only) + ")"

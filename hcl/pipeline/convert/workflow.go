@@ -65,7 +65,7 @@ func (c *converter) calls(n *document.Node) {
 	}
 }
 
-// dashed are the keys of a call that have an underscore in HCL.
+// underscored writes the keys of a call that have a dash in a config.
 func underscored(name string) string {
 	switch name {
 	case "serial-group", "override-with", "pre-steps", "post-steps":
