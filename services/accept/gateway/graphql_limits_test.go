@@ -199,10 +199,21 @@ func TestChangesOfTheRegistryAreLogged(t *testing.T) {
 	} {
 		run(t, s, s.Admin, query, nil)
 	}
+	for _, call := range [][3]string{
+		{http.MethodPatch, "/orbs/acme/go", `{"listed": false}`},
+		{http.MethodPatch, "/orbs/acme/no", `{"listed": false}`},
+		{http.MethodPatch, "/orb-namespaces/acme", `{"name": "apex"}`},
+		{http.MethodDelete, "/orb-aliases/acme", ""},
+	} {
+		send(t, s, call[0], ownPath+call[1], call[2])
+	}
 	for line, times := range map[string]int{
 		"namespace created: namespace=acme organization_id=00000000-0000-4000-8000-000000000001 user_id=": 1,
 		"orb created: orb=acme/go private=false user_id=":                                                 1,
 		"orb published: orb=acme/go version=1.0.0 user_id=":                                               1,
+		"orb changed: orb=acme/go user_id=":                                                               1,
+		"namespace renamed: namespace=acme to=apex user_id=":                                              1,
+		"old name of a namespace deleted: namespace=acme user_id=":                                        1,
 	} {
 		if got := strings.Count(log.String(), line); got != times {
 			t.Errorf("%q stands %d times in the log, want %d:\n%s", line, got, times, log.String())

@@ -108,8 +108,12 @@ func (s *Service) deleteNamespace(r *request) (any, error) {
 
 // deleteNamespaceAlias answers DELETE /orb-aliases/{name}.
 func (s *Service) deleteNamespaceAlias(r *request) (any, error) {
-	err := s.deps.Peers.Orbs.DeleteNamespaceAlias(r.ctx(), r.gin.Param("name"))
-	return api.Message{Message: "Old name forgotten."}, err
+	name := r.gin.Param("name")
+	if err := s.deps.Peers.Orbs.DeleteNamespaceAlias(r.ctx(), name); err != nil {
+		return nil, err
+	}
+	s.deps.Logger.Info("old name of a namespace deleted", "namespace", name, "user_id", r.user.ID)
+	return api.Message{Message: "Old name forgotten."}, nil
 }
 
 // addressed is the organization in the address: an id, or a slug in two parts.

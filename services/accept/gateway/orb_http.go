@@ -127,7 +127,11 @@ func (s *Service) changeOrb(r *request) (any, error) {
 	o, err := s.deps.Peers.Orbs.ChangeOrb(r.ctx(), core.OrbChange{
 		Orb: key.Orb, Listed: in.Listed, AddCategory: in.AddCategory, RemoveCategory: in.RemoveCategory,
 	})
-	return showOrb(o), err
+	if err != nil {
+		return nil, err
+	}
+	s.deps.Logger.Info("orb changed", "orb", o.FullName(), "user_id", r.user.ID)
+	return showOrb(o), nil
 }
 
 // orbVersions answers GET /orbs/{namespace}/{orb}/versions.
