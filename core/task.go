@@ -59,6 +59,41 @@ type TaskSpec struct {
 	Plan         JobPlan `json:"plan"`
 	// Setup is true in the workflow of a setup config.
 	Setup bool `json:"setup,omitempty"`
+	// Workspace is the first workflow of a line of reruns, this one's own id
+	// where it is none: CIRCLE_WORKFLOW_WORKSPACE_ID.
+	Workspace WorkflowID `json:"workspace_id,omitempty"`
+	// Upstream are all jobs that the job comes after, directly or not, those
+	// before it first; a job that a rerun kept stands with the id under which it
+	// ran.
+	Upstream []UpstreamJob `json:"upstream,omitempty"`
+	// SSH lets the user who asked for the job log in to it.
+	SSH *SSHAccess `json:"ssh,omitempty"`
+	// FailedTests are what a rerun of failed tests is about: the tests that
+	// `circleci tests run` is to repeat. Empty means all.
+	FailedTests []FailedTest `json:"failed_tests,omitempty"`
+}
+
+// UpstreamJob is a job that ended before another could begin.
+type UpstreamJob struct {
+	Job  JobID  `json:"job_id"`
+	Name string `json:"name"`
+	// Requires are the places in TaskSpec.Upstream of those that it requires
+	// directly.
+	Requires []int `json:"requires,omitempty"`
+}
+
+// SSHAccess says who may log in to a job.
+type SSHAccess struct {
+	User UserID `json:"user_id"`
+	// Keys are the user's public keys in the form of authorized_keys. They are
+	// asked for when the task is placed and empty in a stored spec.
+	Keys []string `json:"keys,omitempty"`
+}
+
+// FailedTest names a test by the two names by which test runners are told.
+type FailedTest struct {
+	File      string `json:"file,omitempty"`
+	ClassName string `json:"classname,omitempty"`
 }
 
 // Tasks is the side of the workflows service that dispatch talks to.

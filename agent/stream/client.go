@@ -121,6 +121,19 @@ func (c *Client) Source(ctx context.Context) (io.ReadCloser, error) {
 	return response.Body, nil
 }
 
+// Call posts in as JSON to a path of package wire, authenticated as the
+// attempt, and reads the answer into out. It tries once: an error that is not a
+// final StatusError is worth another try.
+func (c *Client) Call(ctx context.Context, path string, in, out any) error {
+	return c.json(ctx, path, "", in, out)
+}
+
+// Address returns the address of output in use, without a slash at its end.
+func (c *Client) Address() string {
+	address, _ := c.current()
+	return address
+}
+
 func (c *Client) json(ctx context.Context, path, bearer string, in, out any) error {
 	body, err := json.Marshal(in)
 	if err != nil {
