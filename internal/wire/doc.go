@@ -9,6 +9,7 @@
 //	POST frames     Bearer <task token>              frames       -> Acks
 //	POST heartbeat  Bearer <task token>              Heartbeat    -> Acks
 //	GET  source     Bearer <task token>              the git bundle of the task's source
+//	POST timings    Bearer <task token>              TimingsRequest -> Timings, see PathTimings
 //
 // What a task tells is a set of append-only byte logs, the streams of its
 // attempt. Stream 0 holds events, one JSON Event a line; stream n+1 holds the
