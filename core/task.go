@@ -62,9 +62,10 @@ type TaskSpec struct {
 	// Workspace is the first workflow of a line of reruns, this one's own id
 	// where it is none: CIRCLE_WORKFLOW_WORKSPACE_ID.
 	Workspace WorkflowID `json:"workspace_id,omitempty"`
-	// Upstream are all jobs that the job comes after, directly or not, those
-	// before it first; a job that a rerun kept stands with the id under which it
-	// ran.
+	// Upstream, filled in for a job that attaches the workspace, are the jobs
+	// before it, directly or not, that may have left files there or come after
+	// such a job, those before it first; a job that a rerun kept stands with the
+	// id under which it ran.
 	Upstream []UpstreamJob `json:"upstream,omitempty"`
 	// SSH lets the user who asked for the job log in to it.
 	SSH *SSHAccess `json:"ssh,omitempty"`

@@ -22,6 +22,7 @@ type link struct {
 type graph struct {
 	requires   [][]link // whom a job waits for
 	dependents [][]link // who waits for it
+	carries    []bool   // it, or a job before it, leaves files in the workspace
 }
 
 // newGraph reads the shape of a plan. Compilation has checked all of this for
@@ -58,7 +59,10 @@ func newGraph(plan core.WorkflowPlan, cfg Config) (graph, error) {
 			g.dependents[from] = append(g.dependents[from], link{i, accept})
 		}
 	}
-	return g, g.checkCycles(plan.Jobs)
+	if err := g.checkCycles(plan.Jobs); err != nil {
+		return g, err
+	}
+	return g, g.checkUpstream(plan.Jobs)
 }
 
 func placeJobs(plans []core.JobPlan, maxParallelism int) (map[string]int, error) {

@@ -3,6 +3,7 @@
 package workflows
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -87,6 +88,7 @@ func draftRerun(ctx context.Context, tx bun.Tx, b *board, r core.Rerun, old *wor
 		return nil, core.Errorf(core.CodeConflict, "workflow %s cannot be repeated: %s", old.Name, d.workflow.ErroredBy)
 	}
 	d.workflow.RerunOf, d.workflow.StartedBy = old.ID, r.By
+	d.workflow.Workspace = cmp.Or(old.Workspace, old.ID)
 	d.workflow.Redundant, d.workflow.Supersedes = false, false
 	repeat, err := repeated(d.graph, jobs, r)
 	if err != nil {

@@ -39,6 +39,8 @@ type workflow struct {
 	StartedBy core.UserID     `bun:"started_by"`
 	ErroredBy string          `bun:"errored_by"`
 	RerunOf   core.WorkflowID `bun:"rerun_of"`
+	// Workspace is the first workflow of a line of reruns, "" in the first.
+	Workspace core.WorkflowID `bun:"workspace_id"`
 	Setup     bool            `bun:"setup"` // of a setup config
 	// Supersedes: its arrival makes older ones of the branch redundant.
 	// Redundant: a newer one's arrival may end it.
@@ -93,6 +95,7 @@ type job struct {
 	// kept the one that ran.
 	Origin    core.JobID `bun:"origin_id"`
 	Copied    bool       `bun:"copied"`
+	Persists  bool       `bun:"persists"` // it leaves files in the workspace
 	CreatedAt store.Time `bun:"created_at,type:bigint"`
 	jobState
 }

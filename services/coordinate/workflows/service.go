@@ -46,6 +46,7 @@ type Service struct {
 	handovers *work.Loop[*handover]
 	branches  *work.Loop[*branch]
 	stuck     *work.Shelf
+	lineages  *lineages
 	migrated  atomic.Bool
 }
 
@@ -69,6 +70,9 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		Topics: map[string]string{handoverTable: handoverTopic, branchTable: branchTopic},
 	}
 	var err error
+	if s.lineages, err = newLineages(); err != nil {
+		return nil, fmt.Errorf("making room for workflows' shapes: %w", err)
+	}
 	if s.metrics, err = newMetrics(deps.Metrics); err != nil {
 		return nil, fmt.Errorf("registering metrics: %w", err)
 	}

@@ -3,6 +3,7 @@
 package workflows
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -35,6 +36,9 @@ func (s *Service) TaskSpecs(ctx context.Context, ids []core.TaskID) ([]core.Task
 		}
 		out[i] = t.spec(row)
 	}
+	if err := s.fillUpstream(ctx, t, out); err != nil {
+		return nil, readFailure("reading what jobs come after", err)
+	}
 	return out, nil
 }
 
@@ -49,13 +53,15 @@ type specRows struct {
 
 func (t specRows) spec(row *task) core.TaskSpec {
 	j := t.jobs[row.Job]
+	w := t.workflows[row.Workflow]
 	plan := t.plans[row.Job]
 	plan.Requires = nil
 	return core.TaskSpec{
 		Task: row.ID, Job: row.Job, Workflow: row.Workflow,
 		Pipeline: t.pipelines[j.Pipeline], Number: j.Number,
 		Index: row.Index, Total: j.Parallelism,
-		WorkflowName: t.workflows[row.Workflow].Name, Plan: plan, Setup: t.workflows[row.Workflow].Setup,
+		WorkflowName: w.Name, Plan: plan, Setup: w.Setup,
+		Workspace: cmp.Or(w.Workspace, w.ID),
 	}
 }
 
