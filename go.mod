@@ -44,7 +44,10 @@ require (
 	modernc.org/sqlite v1.61.1
 )
 
-require github.com/creachadair/mds v0.31.0 // indirect
+require (
+	github.com/a8m/envsubst v1.4.2 // indirect
+	github.com/creachadair/mds v0.31.0 // indirect
+)
 
 require (
 	dario.cat/mergo v1.0.0 // indirect
@@ -159,7 +162,7 @@ require (
 	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3
 	github.com/sergi/go-diff v1.3.2-0.20230802210424-5b0b94c5c0d3 // indirect
 	github.com/skeema/knownhosts v1.3.1 // indirect
-	github.com/spf13/pflag v1.0.9 // indirect
+	github.com/spf13/pflag v1.0.10 // indirect
 	github.com/tmthrgd/go-hex v0.0.0-20190904060850-447a3041c3bc // indirect
 	github.com/twitchyliquid64/golang-asm v0.15.1 // indirect
 	github.com/ugorji/go/codec v1.3.1 // indirect

@@ -111,6 +111,9 @@ func (j *job) showEnvironment(_ context.Context, out *stream.StepWriter) (outcom
 			fmt.Fprintf(&text, "  %s=**REDACTED**\n", v.Name)
 		}
 	}
+	if j.mute != nil {
+		fmt.Fprintf(&text, "\nThe commands circleci and circleci-agent will not work in this job: %v.\n", j.mute)
+	}
 	_, err := out.Write([]byte(text.String()))
 	return outcome{status: core.StepSuccess}, err
 }
@@ -119,9 +122,6 @@ func (j *job) showEnvironment(_ context.Context, out *stream.StepWriter) (outcom
 func (j *job) prepareFiles() string {
 	if err := os.MkdirAll(j.directory, 0o755); err != nil {
 		return fmt.Sprintf("The working directory cannot be made: %v.", err)
-	}
-	if err := os.MkdirAll(j.builtin.get("CIRCLE_INTERNAL_TASK_DATA"), 0o755); err != nil {
-		return fmt.Sprintf("The folder of the task's data cannot be made: %v.", err)
 	}
 	path := j.base.get("BASH_ENV")
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o600)

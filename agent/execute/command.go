@@ -77,6 +77,7 @@ func (j *job) start(step core.RunStep, out io.Writer) (*process.Process, error) 
 	}
 	env := j.base.with(step.Environment)
 	env.set("PWD", directory)
+	j.addCommands(&env) // the step may have a PATH of its own
 	return j.deps.Processes.Start(process.Command{Args: words, Dir: directory, Env: env.list(), Terminal: true, Out: out})
 }
 

@@ -3,6 +3,7 @@
 package execute
 
 import (
+	"cmp"
 	"net/url"
 	"os"
 	"os/user"
@@ -99,6 +100,7 @@ func (j *job) prepareEnvironment() {
 	j.setBuiltin()
 	j.base.add(j.builtin.sorted())
 	j.base.add(j.task.Spec.Plan.Environment)
+	j.addCommands(&j.base)
 }
 
 func homeOfUser() string {
@@ -144,7 +146,7 @@ func (j *job) setBuiltin() {
 	set("CIRCLE_USERNAME", spec.Pipeline.Trigger.Actor.Login)
 	set("CIRCLE_WORKFLOW_ID", string(spec.Workflow))
 	set("CIRCLE_WORKFLOW_JOB_ID", string(spec.Job))
-	set("CIRCLE_WORKFLOW_WORKSPACE_ID", string(spec.Workflow))
+	set("CIRCLE_WORKFLOW_WORKSPACE_ID", string(cmp.Or(spec.Workspace, spec.Workflow)))
 	directory := spec.Plan.WorkingDirectory
 	if directory == "" {
 		directory = "~/project"

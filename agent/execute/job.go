@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 
 	"github.com/muster-ci/muster/agent/stream"
 	"github.com/muster-ci/muster/core"
@@ -23,9 +24,12 @@ type job struct {
 	base      environment // of every step: image, project, built-in and job variables
 	builtin   environment // the built-in part, to be shown
 	home      string
-	directory string   // the job's working directory, absolute
-	shell     []string // the default of the image
-	failed    bool     // a step of the foreground has failed
+	directory string      // the job's working directory, absolute
+	shell     []string    // the default of the image
+	failed    bool        // a step of the foreground has failed
+	halted    atomic.Bool // a step asked for no further ones
+
+	mute error // why the commands of the job cannot reach us, nil when they can
 
 	background sync.WaitGroup
 	quit       context.CancelCauseFunc // ends the steps in the background
@@ -34,6 +38,8 @@ type job struct {
 	mu    sync.Mutex
 	steps int   // how many have begun
 	lost  error // the first failure of a background step to tell
+	// What its commands have added to the masks.
+	addedMasks, addedBytes int
 }
 
 // activity is one step as the runner sees it.
@@ -68,11 +74,12 @@ func newJob(ctx context.Context, r *Runner, task core.ClaimedTask, temp string) 
 }
 
 // run goes through the steps. A step that was interrupted, or ran out of time,
-// ends the job; one that failed leaves only those that ask to run on failure.
+// ends the job; one that failed leaves only those that ask to run on failure,
+// and one that halted the job none.
 func (j *job) run(ctx context.Context) (Result, error) {
 	result := Result{Status: core.JobSuccess}
 	for _, a := range j.activities() {
-		if interrupted(ctx) != nil {
+		if interrupted(ctx) != nil || j.halted.Load() {
 			break
 		}
 		if !j.wanted(a.when) {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
+	"github.com/muster-ci/muster/agent/answer"
 	"github.com/muster-ci/muster/agent/mask"
 	"github.com/muster-ci/muster/agent/process"
 	"github.com/muster-ci/muster/agent/stream"
@@ -39,6 +40,9 @@ type Deps struct {
 	Masks     *mask.Set
 	// Source opens the bundle of a task whose source is one.
 	Source func(ctx context.Context) (io.ReadCloser, error)
+	// Answer registers what the commands of the job may ask beside what this
+	// package answers; nil adds nothing.
+	Answer func(*answer.Server)
 	// Sweep ends whatever processes of the build are left at its end.
 	Sweep func(grace time.Duration)
 }
@@ -108,6 +112,7 @@ func (r *Runner) steps(ctx context.Context, task core.ClaimedTask) (Result, erro
 	if err != nil {
 		return Result{}, err
 	}
+	defer j.openAnswers()()
 	defer r.sweep()
 	result, err := j.run(ctx)
 	return result, errors.Join(err, j.endBackground(ctx))

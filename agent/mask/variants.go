@@ -43,6 +43,10 @@ func addVariants(set map[string]struct{}, value string, frugal bool) {
 	}
 }
 
+// Maskable tells whether a value is masked at all, or would blacken half of any
+// log.
+func Maskable(value string) bool { return worthMasking(value) }
+
 // worthMasking leaves out what would blacken half of any log.
 func worthMasking(value string) bool {
 	if len(value) < MinLength {

@@ -45,7 +45,7 @@ func TestAnImageWithNothingButBusybox(t *testing.T) {
 	}
 	bundle, revision := newBundle(t)
 	claimed := task(core.StepPlan{Kind: core.StepCheckout, Name: "Checkout code", Checkout: &core.CheckoutStep{}},
-		sh("cat file; pwd; false | true; echo not reached"))
+		sh("cat file; pwd; circleci version --short; circleci-agent step halt; false | true; echo not reached"))
 	claimed.Spec.Pipeline.Source = core.Source{Bundle: "key", Branch: "main", Revision: revision}
 	s := agenttest.New(t, claimed, wire.Limits{})
 	s.SetBundle(bundle)
@@ -54,7 +54,7 @@ func TestAnImageWithNothingButBusybox(t *testing.T) {
 	if out, err := agent.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	if got, want := s.Output(first+1), "from the bundle\n/root/project\n\nExited with code exit status 1\n"; got != want {
+	if got, want := s.Output(first+1), "from the bundle\n/root/project\ndev\n\nExited with code exit status 1\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	for _, want := range []string{"There is no git in the image", "HEAD is now at " + revision[:7] + " a commit"} {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
+	"github.com/muster-ci/muster/agent/circleci"
 	"github.com/muster-ci/muster/agent/process"
 	"github.com/muster-ci/muster/agent/supervise"
 	"github.com/muster-ci/muster/core"
@@ -26,7 +27,8 @@ var version = "dev"
 
 const help = `Usage: muster-agent [--help | --version | install FOLDER]
 
-Runs one task: claims it with the workload identity, runs its steps, and
+Called by the names circleci and circleci-agent it is a command of a job
+(circleci --help). Otherwise it runs one task: claims it with the workload identity, runs its steps, and
 streams their output. It is started by the platform, with these variables:
 
   MUSTER_OUTPUT_URL     addresses of the output service, separated by commas,
@@ -50,10 +52,21 @@ not answered; 4 refused; 5 the output could not be delivered.
 `
 
 func main() {
+	if circleci.Names(os.Args[0]) {
+		os.Exit(inside())
+	}
 	if len(os.Args) > 1 {
 		os.Exit(flags(os.Args[1:]))
 	}
 	os.Exit(run())
+}
+
+// inside is this program in a step of a job, under another name.
+func inside() int {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	call := circleci.Call{Version: version, Args: os.Args, Environ: os.Environ(), Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}
+	return call.Run(ctx)
 }
 
 func flags(args []string) int {

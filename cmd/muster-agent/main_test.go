@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/muster-ci/muster/agent/agenttest"
+	"github.com/muster-ci/muster/agent/circleci"
 	"github.com/muster-ci/muster/core"
 	"github.com/muster-ci/muster/internal/wire"
 )
@@ -23,6 +24,9 @@ import (
 const asAgent = "MUSTER_TEST_AS_AGENT"
 
 func TestMain(m *testing.M) {
+	if circleci.Names(os.Args[0]) {
+		os.Exit(inside())
+	}
 	if os.Getenv(asAgent) != "" {
 		os.Exit(run())
 	}
