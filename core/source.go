@@ -15,4 +15,8 @@ type Source struct {
 	Subject  string `json:"subject,omitempty"`  // first line of the commit message
 	Body     string `json:"body,omitempty"`     // the rest of it
 	Author   string `json:"author,omitempty"`   // the commit author's name
+	// Fork names the repository, by the forge's word for it, that a pull request
+	// from outside comes from; "" for the project's own. What a fork's pipelines
+	// keep as caches is seen by that fork's pipelines alone.
+	Fork string `json:"fork,omitempty"`
 }

@@ -177,10 +177,13 @@ func makeOutput(m *seams) (*running, error) {
 	users := p.Identity()
 	s, err := output.New(cfg, output.Deps{
 		Logger: m.logger.Named("output"), Clock: time.Now, DB: db, Hints: m.hints, Metrics: m.metrics,
-		Objects: bucket, Verifier: m.agents, Placements: p.Placements(),
-		Readers: func(ctx context.Context, token string) (core.UserID, error) {
-			user, err := users.Authenticate(ctx, token)
-			return user.ID, err
+		Objects: bucket, Verifier: m.agents, Sealer: m.sealer,
+		Peers: output.Peers{
+			Placements: p.Placements(),
+			Readers: func(ctx context.Context, token string) (core.UserID, error) {
+				user, err := users.Authenticate(ctx, token)
+				return user.ID, err
+			},
 		},
 	})
 	if err != nil {

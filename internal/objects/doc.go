@@ -13,8 +13,8 @@
 //	s3://bucket?region=eu-central-1
 //	s3://bucket?region=any&endpoint=http://minio:9000&s3ForcePathStyle=true
 //
-// base_url is where the file store's Handler is served; without it the file
-// store signs no URLs. Credentials for S3 come from where the AWS SDK looks:
+// base_url is where the file store's Handler is served; without it signed URLs
+// begin with HandlerPath and are for whoever knows where that is. Credentials for S3 come from where the AWS SDK looks:
 // AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, profile, or instance role. Google
 // Cloud Storage is reached through its S3-compatible endpoint.
 //

@@ -34,7 +34,7 @@ const (
 // honest list, and no empty folders left behind.
 type folder struct {
 	root   string
-	signer fileblob.URLSigner // nil without a base_url
+	signer fileblob.URLSigner
 }
 
 func openFolder(u *url.URL, query url.Values) (*Store, error) {
@@ -50,19 +50,21 @@ func openFolder(u *url.URL, query url.Values) (*Store, error) {
 	if err := os.MkdirAll(files.root, 0o700); err != nil {
 		return nil, core.Errorf(core.CodeUnavailable, "making the folder of the objects: %w", err)
 	}
-	if base := query.Get("base_url"); base != "" {
-		parsed, err := url.Parse(base)
+	base := &url.URL{Path: HandlerPath}
+	if text := query.Get("base_url"); text != "" {
+		parsed, err := url.Parse(text)
 		if err != nil || parsed.Host == "" {
-			return nil, core.Errorf(core.CodeInvalid, "%q is not a base_url for signed URLs", base)
+			return nil, core.Errorf(core.CodeInvalid, "%q is not a base_url for signed URLs", text)
 		}
-		// In the folder, so that every process that can serve it can check
-		// what another one signed.
-		key, err := keyfile.Load(filepath.Join(files.root, ".signing.key"), signingKeySize)
-		if err != nil {
-			return nil, core.Errorf(core.CodeUnavailable, "loading the key for signed URLs: %w", err)
-		}
-		files.signer = fileblob.NewURLSignerHMAC(parsed, key)
+		base = parsed
 	}
+	// In the folder, so that every process that can serve it can check what
+	// another one signed.
+	key, err := keyfile.Load(filepath.Join(files.root, ".signing.key"), signingKeySize)
+	if err != nil {
+		return nil, core.Errorf(core.CodeUnavailable, "loading the key for signed URLs: %w", err)
+	}
+	files.signer = fileblob.NewURLSignerHMAC(base, key)
 	bucket, err := fileblob.OpenBucket(files.root, &fileblob.Options{
 		URLSigner: files.signer, DirFileMode: 0o700, Metadata: fileblob.MetadataDontWrite,
 		// Temporary files stand beside their targets: a rename across file

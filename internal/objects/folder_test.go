@@ -4,10 +4,13 @@ package objects_test
 
 import (
 	"bufio"
+	"crypto/sha256"
+	"encoding/base64"
 	"fmt"
 	"io/fs"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -17,6 +20,7 @@ import (
 	"time"
 
 	"github.com/muster-ci/muster/core"
+	"github.com/muster-ci/muster/internal/objects"
 )
 
 func status(t *testing.T, method, address string) int {
@@ -189,14 +193,61 @@ func TestFolderHousekeeping(t *testing.T) {
 	}
 }
 
+// TestFolderWithoutBaseURL: signed URLs are paths, and work wherever they are
+// served.
 func TestFolderWithoutBaseURL(t *testing.T) {
 	t.Parallel()
 	s := open(t, "file://"+filepath.Join(t.TempDir(), "made"))
 	if err := s.Put(t.Context(), "a", strings.NewReader("x")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.SignedURL(t.Context(), "a", http.MethodGet, time.Minute); core.ErrorCode(err) != core.CodeInternal {
-		t.Errorf("got %v, want internal", err)
+	signed, err := s.SignedURL(t.Context(), "a", http.MethodGet, time.Minute)
+	if err != nil || !strings.HasPrefix(signed, objects.HandlerPath+"?") {
+		t.Fatalf("got %q, %v", signed, err)
+	}
+	server := httptest.NewServer(s.Handler())
+	t.Cleanup(server.Close)
+	if got := status(t, http.MethodGet, server.URL+signed); got != http.StatusOK {
+		t.Errorf("got status %d", got)
+	}
+}
+
+// TestDigestOfUpload: what does not have the sum that it names is not kept.
+func TestDigestOfUpload(t *testing.T) {
+	t.Parallel()
+	s := open(t, "file://"+t.TempDir())
+	server := httptest.NewServer(s.Handler())
+	t.Cleanup(server.Close)
+	sum := sha256.Sum256([]byte("content"))
+	digest := "sha-256=:" + base64.StdEncoding.EncodeToString(sum[:]) + ":"
+	for _, c := range []struct {
+		key, content, digest string
+		want                 int
+	}{
+		{"right", "content", digest, http.StatusOK},
+		{"among-others", "content", "sha-512=:AAAA:, " + digest, http.StatusOK},
+		{"cut", "conten", digest, http.StatusBadRequest},
+		{"garbled", "content", "sha-256=:AAAA:", http.StatusBadRequest},
+		{"none", "content", "", http.StatusOK},
+	} {
+		signed, err := s.SignedURL(t.Context(), c.key, http.MethodPut, time.Minute)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPut, server.URL+signed, strings.NewReader(c.content))
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Content-Digest", c.digest)
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		_, err = s.Size(t.Context(), c.key)
+		if kept := err == nil; response.StatusCode != c.want || kept != (c.want == http.StatusOK) {
+			t.Errorf("%s: got status %d, kept %v; want %d", c.key, response.StatusCode, kept, c.want)
+		}
 	}
 }
 

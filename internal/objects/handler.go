@@ -11,8 +11,13 @@ import (
 	"github.com/muster-ci/muster/core"
 )
 
-// maxUpload is what one signed PUT may hold, as with S3.
-const maxUpload = 5 << 30
+// HandlerPath is where Handler is served when the address names no base_url:
+// on the port that agents use. Signed URLs then begin with it.
+const HandlerPath = "/agent/v1/objects"
+
+// maxUpload is what one signed PUT may hold. Large things are sent in parts,
+// and whoever has one URL must not fill the disk with it.
+const maxUpload = 128 << 20
 
 // Handler serves the signed URLs of a file store, at whatever path it is
 // mounted (the one in base_url). Everything else is refused, and for S3, whose
@@ -44,7 +49,7 @@ func (s *Store) Handler() http.Handler {
 
 // signedKey returns the key that the URL gives access to with this method.
 func (s *Store) signedKey(r *http.Request) (string, bool) {
-	if s.files == nil || s.files.signer == nil {
+	if s.files == nil {
 		return "", false
 	}
 	method := r.URL.Query().Get("method")
@@ -56,9 +61,14 @@ func (s *Store) signedKey(r *http.Request) (string, bool) {
 }
 
 func (s *Store) serveUpload(w http.ResponseWriter, r *http.Request, key string) {
-	err := s.Put(r.Context(), key, http.MaxBytesReader(w, r.Body, maxUpload))
+	body, err := withDigest(http.MaxBytesReader(w, r.Body, maxUpload), r.Header.Get("Content-Digest"))
+	if err == nil {
+		err = s.Put(r.Context(), key, body)
+	}
 	var tooLarge *http.MaxBytesError
 	switch {
+	case errors.Is(err, errDigest):
+		http.Error(w, err.Error(), http.StatusBadRequest)
 	case err == nil:
 		w.WriteHeader(http.StatusOK)
 	case errors.As(err, &tooLarge):

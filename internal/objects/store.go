@@ -215,7 +215,7 @@ func (s *Store) List(ctx context.Context, prefix string, f func(key string, size
 
 // SignedURL returns a URL with which anyone may GET or PUT the one object until
 // ttl has passed, seven days at most. It does not look whether the object is
-// there.
+// there. A folder's without a base_url begins with HandlerPath.
 func (s *Store) SignedURL(ctx context.Context, key, method string, ttl time.Duration) (string, error) {
 	if err := checkKey(key); err != nil {
 		return "", err
@@ -225,9 +225,6 @@ func (s *Store) SignedURL(ctx context.Context, key, method string, ttl time.Dura
 	}
 	if ttl < time.Second || ttl > maxTTL {
 		return "", core.Errorf(core.CodeInvalid, "a URL is signed for a second to seven days, not for %s", ttl)
-	}
-	if s.files != nil && s.files.signer == nil {
-		return "", core.Errorf(core.CodeInternal, "the file object store has no base_url and cannot sign URLs")
 	}
 	signed, err := s.bucket.SignedURL(ctx, key, &blob.SignedURLOptions{Method: method, Expiry: ttl})
 	if err != nil {

@@ -23,6 +23,9 @@ import "github.com/muster-ci/muster/core"
 // archive's key (package sealed) and named with size and SHA-256 of what lies in
 // the store.
 //
+// A PUT may carry Content-Digest with the part's sha-256 (RFC 9530): the folder
+// store refuses what does not fit, buckets that do not know it pass over it.
+//
 // A commit is taken once: repeated with the same parts it is answered like the
 // first time. What is never committed is never seen, and removed.
 const (
@@ -48,6 +51,10 @@ const (
 	MaxArchivePath = 4096
 	// MaxCacheKey is the most characters of a cache's key.
 	MaxCacheKey = 900
+	// MaxArchiveKeys is the most keys of one search, and MaxArchiveSkipped the most
+	// paths named in the answer to a commit.
+	MaxArchiveKeys    = 100
+	MaxArchiveSkipped = 100
 	// MaxArchiveCommit is the most bytes of the body of a commit.
 	MaxArchiveCommit = 16 << 20
 )
@@ -114,6 +121,9 @@ type ArchiveEntry struct {
 // key was faster; that is no failure.
 type ArchiveCommitted struct {
 	Exists bool `json:"exists,omitempty"`
+	// Skipped are paths of artifacts that the task has kept before; those stay
+	// as they are. At most MaxArchiveSkipped are named.
+	Skipped []string `json:"skipped,omitempty"`
 }
 
 // ArchiveFind asks for what a task may read.

@@ -14,6 +14,7 @@ import (
 	"github.com/muster-ci/muster/core"
 	"github.com/muster-ci/muster/internal/store"
 	"github.com/muster-ci/muster/internal/wire"
+	"github.com/muster-ci/muster/services/gather/output/archive"
 )
 
 // attemptID is the one form of an attempt's id, so that what a token says can
@@ -34,7 +35,7 @@ func (s *Service) claim(ctx context.Context, identity string, r wire.ClaimReques
 	if len(r.Nonce) < 16 || len(r.Nonce) > 128 {
 		return wire.ClaimResponse{}, core.Errorf(core.CodeInvalid, "the nonce has %d bytes, it must have 16 to 128", len(r.Nonce))
 	}
-	task, err := s.deps.Placements.Claim(ctx, core.Claim{Attempt: id, Allocation: who.AllocationID, Nonce: r.Nonce})
+	task, err := s.deps.Peers.Placements.Claim(ctx, core.Claim{Attempt: id, Allocation: who.AllocationID, Nonce: r.Nonce})
 	if core.ErrorCode(err) == core.CodeConflict {
 		// Claimed by another, or over: asking again cannot help the agent.
 		return wire.ClaimResponse{}, &core.Error{Code: core.CodeConflict, Message: core.ErrorMessage(err), Err: errors.Join(errGone, err)}
@@ -78,6 +79,9 @@ func (s *Service) admit(ctx context.Context, id core.AttemptID, allocation, toke
 			return err
 		}
 		if err := putToken(ctx, tx, tokenRow{Hash: hash(token), Attempt: id, Allocation: allocation, CreatedAt: store.At(now)}); err != nil {
+			return err
+		}
+		if err := archive.Admit(ctx, tx, id, task); err != nil {
 			return err
 		}
 		if err := insertReports(ctx, tx, []*reportRow{newReport(id, core.JobRunning, "", now, now.Add(runningAfter))}); err != nil {

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/muster-ci/muster/core"
+	"github.com/muster-ci/muster/internal/wire"
+	"github.com/muster-ci/muster/services/gather/output/archive"
 )
 
 // Config is what an operator may choose.
@@ -33,6 +35,16 @@ type Config struct {
 	// Keep is how long the attempt itself is kept with its steps; not less than
 	// its output, whatever is said here. 0 is for ever. Default 4320h, 180 days.
 	Keep time.Duration `hcl:"keep,optional"`
+	// KeepArtifacts, KeepCaches and KeepWorkspaces are how long these are kept
+	// after they were stored; 0 is for ever. A config may say another time for the
+	// caches of a job. Files of test results are kept like artifacts. Defaults
+	// 720h, 360h and 360h: 30, 15 and 15 days.
+	KeepArtifacts  time.Duration `hcl:"keep_artifacts,optional"`
+	KeepCaches     time.Duration `hcl:"keep_caches,optional"`
+	KeepWorkspaces time.Duration `hcl:"keep_workspaces,optional"`
+	// ArchiveBytes is the most of one cache, one layer of a workspace, or the
+	// artifacts of one step, as they are stored. Default 64 GiB.
+	ArchiveBytes int64 `hcl:"archive_bytes,optional"`
 	// Poll is how long a reader who follows can lag behind when a hint was
 	// lost. Default 5 s.
 	Poll time.Duration `hcl:"poll,optional"`
@@ -51,6 +63,7 @@ const tokenLife = 5 * time.Minute
 
 // Default returns the configuration of an operator who chooses nothing.
 func Default() Config {
+	a := archive.Default()
 	return Config{
 		StepBytes:    256 << 20,
 		AttemptBytes: 4 << 30,
@@ -61,6 +74,11 @@ func Default() Config {
 		Requests:     32,
 		KeepOutput:   180 * 24 * time.Hour,
 		Keep:         180 * 24 * time.Hour,
+
+		KeepArtifacts:  a.Artifacts,
+		KeepCaches:     a.Caches,
+		KeepWorkspaces: a.Workspaces,
+		ArchiveBytes:   a.Bytes,
 
 		ReadsPerSecond: 50,
 		ReadsBurst:     100,
@@ -77,6 +95,7 @@ func (c Config) withDefaults() Config {
 	c.SealAfter = cmp.Or(c.SealAfter, max(d.SealAfter, c.Grace))
 	c.Poll = cmp.Or(c.Poll, d.Poll)
 	c.Requests = cmp.Or(c.Requests, d.Requests)
+	c.ArchiveBytes = cmp.Or(c.ArchiveBytes, d.ArchiveBytes)
 	switch {
 	case c.KeepOutput == 0:
 		c.Keep = 0
@@ -86,6 +105,11 @@ func (c Config) withDefaults() Config {
 	c.ReadsPerSecond = cmp.Or(c.ReadsPerSecond, d.ReadsPerSecond)
 	c.ReadsBurst = cmp.Or(c.ReadsBurst, d.ReadsBurst)
 	return c
+}
+
+// archives is the part of it that is about archives.
+func (c Config) archives() archive.Config {
+	return archive.Config{Artifacts: c.KeepArtifacts, Caches: c.KeepCaches, Workspaces: c.KeepWorkspaces, Bytes: c.ArchiveBytes}
 }
 
 // Validate returns a CodeInvalid error that names the first bad field.
@@ -105,6 +129,10 @@ func (c Config) Validate() error {
 		return core.Errorf(core.CodeInvalid, "output: keep_output is %s, it must not be negative", c.KeepOutput)
 	case c.Keep < 0:
 		return core.Errorf(core.CodeInvalid, "output: keep is %s, it must not be negative", c.Keep)
+	case c.KeepArtifacts < 0 || c.KeepCaches < 0 || c.KeepWorkspaces < 0:
+		return core.Errorf(core.CodeInvalid, "output: keep_artifacts is %s, keep_caches %s and keep_workspaces %s, none must be negative", c.KeepArtifacts, c.KeepCaches, c.KeepWorkspaces)
+	case c.ArchiveBytes < wire.MaxArchivePart:
+		return core.Errorf(core.CodeInvalid, "output: archive_bytes is %d, it must be at least %d", c.ArchiveBytes, wire.MaxArchivePart)
 	case c.Poll < 10*time.Millisecond:
 		return core.Errorf(core.CodeInvalid, "output: poll is %s, it must be at least 10ms", c.Poll)
 	case c.Requests < 1:

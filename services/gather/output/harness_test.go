@@ -25,6 +25,7 @@ import (
 	"github.com/muster-ci/muster/internal/httpx"
 	"github.com/muster-ci/muster/internal/httpx/httpxtest"
 	"github.com/muster-ci/muster/internal/objects"
+	"github.com/muster-ci/muster/internal/secrets"
 	"github.com/muster-ci/muster/internal/store"
 	"github.com/muster-ci/muster/internal/store/storetest"
 	"github.com/muster-ci/muster/internal/wire"
@@ -90,6 +91,7 @@ type harness struct {
 	placements *fakePlacements
 	issuer     *workload.Local
 	objects    *objects.Store
+	sealer     *secrets.Keyset
 	server     *httptest.Server
 	handler    atomic.Value // http.Handler
 	service    *Service
@@ -111,6 +113,9 @@ func newHarness(t testing.TB, open func() *store.DB, cfg Config) *harness {
 		t.Fatal(err)
 	}
 	if h.objects, err = objects.Open(context.Background(), "file://"+t.TempDir()); err != nil {
+		t.Fatal(err)
+	}
+	if h.sealer, err = secrets.NewKeyset(t.TempDir()); err != nil {
 		t.Fatal(err)
 	}
 	h.handler.Store(http.HandlerFunc(http.NotFound))
@@ -142,13 +147,12 @@ func (h *harness) start() {
 	h.t.Helper()
 	service, err := New(h.cfg, Deps{
 		Logger: hclog.NewNullLogger(), Clock: h.now, DB: h.open(), Hints: h.hints, Metrics: prometheus.NewRegistry(),
-		Objects: h.objects, Verifier: h.issuer, Placements: h.placements,
-		Readers: func(_ context.Context, token string) (core.UserID, error) {
+		Objects: h.objects, Verifier: h.issuer, Sealer: h.sealer, Peers: Peers{Placements: h.placements, Readers: func(_ context.Context, token string) (core.UserID, error) {
 			if !strings.HasPrefix(token, readerToken) {
 				return "", core.Errorf(core.CodeUnauthorized, "the token is not valid")
 			}
 			return core.UserID(token), nil
-		},
+		}},
 	})
 	if err != nil {
 		h.t.Fatal(err)

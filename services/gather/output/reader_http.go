@@ -53,7 +53,7 @@ func (s *Service) reader(c *gin.Context) (core.UserID, error) {
 		c.Header("WWW-Authenticate", `Bearer realm="muster"`)
 		return "", core.Errorf(core.CodeUnauthorized, "a personal token is needed, as Circle-Token or bearer")
 	}
-	return s.deps.Readers(c.Request.Context(), token)
+	return s.deps.Peers.Readers(c.Request.Context(), token)
 }
 
 // fail is httpx.Fail for people: internal texts stay in the log.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/muster-ci/muster/core"
 	"github.com/muster-ci/muster/internal/work"
+	"github.com/muster-ci/muster/services/gather/output/archive"
 )
 
 // phase is where the bytes of an attempt are.
@@ -183,6 +184,9 @@ func putIndex(ctx context.Context, tx bun.IDB, streams []*streamRow) error {
 func (s *Service) prune(ctx context.Context, a *attemptRow) error {
 	if _, err := s.deps.DB.NewDelete().TableExpr("tokens").Where("attempt_id = ?", a.ID).Exec(ctx); err != nil {
 		return fmt.Errorf("deleting task tokens: %w", err)
+	}
+	if err := archive.Release(ctx, s.deps.DB, a.attempt(), a.Status); err != nil {
+		return err
 	}
 	if err := s.deleteObjects(ctx, a, a.Object); err != nil {
 		return err

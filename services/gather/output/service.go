@@ -18,9 +18,11 @@ import (
 	"github.com/muster-ci/muster/internal/hints"
 	"github.com/muster-ci/muster/internal/httpx"
 	"github.com/muster-ci/muster/internal/objects"
+	"github.com/muster-ci/muster/internal/secrets"
 	"github.com/muster-ci/muster/internal/store"
 	"github.com/muster-ci/muster/internal/work"
 	"github.com/muster-ci/muster/internal/workload"
+	"github.com/muster-ci/muster/services/gather/output/archive"
 )
 
 //go:embed migrations/*.sql
@@ -28,13 +30,19 @@ var migrations embed.FS
 
 // Deps are what the service leans on. All are needed.
 type Deps struct {
-	Logger     hclog.Logger
-	Clock      core.Clock
-	DB         *store.DB
-	Hints      hints.Hints
-	Metrics    prometheus.Registerer
-	Objects    *objects.Store
-	Verifier   workload.Verifier
+	Logger   hclog.Logger
+	Clock    core.Clock
+	DB       *store.DB
+	Hints    hints.Hints
+	Metrics  prometheus.Registerer
+	Objects  *objects.Store
+	Verifier workload.Verifier
+	Sealer   secrets.Sealer // has or makes the key "output"
+	Peers    Peers
+}
+
+// Peers are the services that it calls.
+type Peers struct {
 	Placements core.Placements
 	// Readers returns whose a personal token is that may read output, and an
 	// error of core otherwise. It guards the routes for people only.
@@ -52,6 +60,7 @@ type Service struct {
 	slots    chan struct{} // one for each large request in memory
 	stopped  chan struct{} // closed when Run ends
 	stop     func()
+	archives *archive.Archives
 	stuck    *work.Shelf
 	migrated atomic.Bool
 	loops    []func(context.Context) error
@@ -84,11 +93,17 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making the reporter: %w", err)
 	}
+	s.archives, err = archive.New(cfg.archives(), archive.Deps{
+		Logger: deps.Logger, Clock: deps.Clock, DB: deps.DB, Hints: deps.Hints, Metrics: deps.Metrics, Objects: deps.Objects, Sealer: deps.Sealer,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("making the archives: %w", err)
+	}
 	s.stuck = &work.Shelf{
 		Service: "output", DB: deps.DB, Hints: deps.Hints, Clock: deps.Clock,
-		Topics: map[string]string{"attempts": sealTopic, "reports": reportsTopic},
+		Topics: map[string]string{"attempts": sealTopic, "reports": reportsTopic, "archives": archive.Topic},
 	}
-	s.loops = []func(context.Context) error{s.commits.run, seal, report}
+	s.loops = []func(context.Context) error{s.commits.run, seal, report, s.archives.Run}
 	return s, nil
 }
 

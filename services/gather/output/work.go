@@ -45,7 +45,7 @@ func (s *Service) report(ctx context.Context, rows []*reportRow) []work.Result {
 		reports[i] = core.AgentReport{Attempt: r.Attempt, Status: r.Status, Reason: r.Reason, OutOfMemory: r.Memory, At: r.At.Time()}
 	}
 	result := work.Delete()
-	if err := s.deps.Placements.ReportAgents(ctx, reports); err != nil {
+	if err := s.deps.Peers.Placements.ReportAgents(ctx, reports); err != nil {
 		result = work.Fail(fmt.Errorf("reporting attempts to placements: %w", err))
 	}
 	results := make([]work.Result, len(rows))

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package output
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/muster-ci/muster/core"
+	"github.com/muster-ci/muster/internal/objects"
+	"github.com/muster-ci/muster/internal/wire"
+)
+
+// maxArchiveCall is the most bytes of a call about archives but for a commit:
+// as many keys as may be looked for, with room.
+const maxArchiveCall = 512 << 10
+
+// archiveRoutes adds the calls about archives, and where the folder store's
+// signed URLs lead to.
+func (s *Service) archiveRoutes(r gin.IRouter) {
+	r.POST(wire.PathArchiveBegin, agentCall(s, maxArchiveCall, s.archives.Begin))       // a place for a new one
+	r.POST(wire.PathArchiveUpload, agentCall(s, maxArchiveCall, s.archives.Upload))     // where to PUT parts
+	r.POST(wire.PathArchiveFind, agentCall(s, maxArchiveCall, s.archives.Find))         // caches and layers
+	r.POST(wire.PathArchiveDownload, agentCall(s, maxArchiveCall, s.archives.Download)) // where to GET parts
+	r.POST(wire.PathArchiveCommit, s.largeCall, agentCall(s, wire.MaxArchiveCommit, s.archives.Commit))
+
+	bucket := gin.WrapH(s.deps.Objects.Handler())
+	r.GET(objects.HandlerPath, bucket)
+	r.PUT(objects.HandlerPath, bucket)
+}
+
+// agentCall answers a running attempt, which its task token stands for, with
+// what f makes of a JSON body. What has ended may not call any more.
+func agentCall[In, Out any](s *Service, limit int64, f func(context.Context, core.AttemptID, In) (Out, error)) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		in, ok := s.session(c)
+		if !ok {
+			return
+		}
+		if !in.ended.IsZero() {
+			refuse(c, gone(in.attempt), nil)
+			return
+		}
+		var body In
+		limitTime(c)
+		if err := json.NewDecoder(http.MaxBytesReader(c.Writer, c.Request.Body, limit)).Decode(&body); err != nil {
+			refuse(c, core.Errorf(core.CodeInvalid, "reading the request: %w", err), nil)
+			return
+		}
+		freeTime(c)
+		out, err := f(c.Request.Context(), in.attempt, body)
+		if err != nil {
+			refuse(c, err, nil)
+			return
+		}
+		c.Header("Cache-Control", "no-store")
+		c.JSON(http.StatusOK, out)
+	}
+}
+
+// largeCall waits for one of the slots that bound what large requests take of
+// the memory.
+func (s *Service) largeCall(c *gin.Context) {
+	select {
+	case s.slots <- struct{}{}:
+		defer func() { <-s.slots }()
+		c.Next()
+	case <-c.Request.Context().Done():
+		c.Abort()
+	}
+}
