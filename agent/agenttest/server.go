@@ -40,6 +40,8 @@ const (
 // Server is a fake output service for one attempt.
 type Server struct {
 	URL string
+	// Objects is the object store that archives go to.
+	Objects *Objects
 
 	task   core.ClaimedTask
 	limits wire.Limits
@@ -52,17 +54,19 @@ type Server struct {
 	stop       string
 	heartbeats int
 	streams    map[int][]byte
+	archives   archives
 	changed    chan struct{} // closed and replaced when anything happens
 }
 
 // New starts a Server that hands out task. It ends with the test.
 func New(t testing.TB, task core.ClaimedTask, limits wire.Limits) *Server {
-	s := &Server{task: task, limits: limits, streams: make(map[int][]byte), changed: make(chan struct{})}
+	s := &Server{task: task, limits: limits, streams: make(map[int][]byte), changed: make(chan struct{}), Objects: &Objects{}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST "+wire.PathClaim, s.claim)
 	mux.HandleFunc("POST "+wire.PathFrames, s.frames)
 	mux.HandleFunc("POST "+wire.PathHeartbeat, s.heartbeat)
 	mux.HandleFunc("GET "+wire.PathSource, s.source)
+	s.archiveRoutes(mux)
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.CloseClientConnections)
 	t.Cleanup(server.Close)
