@@ -101,7 +101,7 @@ func describe(n *document.Node, quote string) string {
 // given arguments, place is where the call stands.
 func (c *compiler) arguments(declared []parameter, given map[string]*document.Node, names []string, place *document.Node) (map[string]*document.Node, bool) {
 	c.labour(place, givenWeight*(len(declared)+len(names)))
-	values := make(map[string]*document.Node, len(declared))
+	values := c.valueMap(len(declared))
 	ok := true
 	var missing []string
 	for _, p := range declared {
@@ -128,6 +128,26 @@ func (c *compiler) arguments(declared []parameter, given map[string]*document.No
 		ok = false
 	}
 	return values, ok
+}
+
+// valueMap returns an empty map: one that was given back, when there is one. A
+// call is often all that its arguments live for.
+func (c *compiler) valueMap(size int) map[string]*document.Node {
+	last := len(c.spare) - 1
+	if last < 0 {
+		return make(map[string]*document.Node, size)
+	}
+	values := c.spare[last]
+	c.spare = c.spare[:last]
+	return values
+}
+
+// giveBack takes the arguments of a call that is over.
+func (c *compiler) giveBack(values map[string]*document.Node) {
+	if len(values) <= maxPartNames { // clearing costs what the largest use cost
+		clear(values)
+		c.spare = append(c.spare, values)
+	}
 }
 
 func argumentPlace(n, place *document.Node) *document.Node {

@@ -31,7 +31,8 @@ func (c *compiler) call(d *definition, n, place *document.Node, depth int) []cor
 		}
 		d.read = true
 		defer c.enter(d.owner)()
-		plans = c.steps(c.substitute(d.node.Get("steps"), scope{parameters: values}), depth+1)
+		plans = c.steps(c.substituteSteps(d.node.Get("steps"), scope{parameters: values}), depth+1)
+		c.giveBack(values)
 	})
 	c.spend(place, 1, 0)
 	return plans
@@ -106,6 +107,7 @@ func (c *compiler) namedExecutor(n *document.Node) (surroundings, bool) {
 		d.read, read = true, true
 		defer c.enter(d.owner)()
 		s = c.madeExecutor(d, values)
+		c.giveBack(values)
 	})
 	return s, read
 }

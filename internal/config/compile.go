@@ -59,14 +59,16 @@ type compiler struct {
 	*problems
 	*module
 	templating
+	remembered
 	flow
 	ctx     context.Context
 	request core.CompileRequest
 	read    func(name string)
-	reuse   bool                       // version 2.1: parameters, executors, commands and << >>
-	modules map[*document.Node]*module // by the mapping that holds their elements
-	caches  cacheUse                   // of all modules
-	loader  *loader                    // of orbs that are not inline
+	reuse   bool                        // version 2.1: parameters, executors, commands and << >>
+	modules map[*document.Node]*module  // by the mapping that holds their elements
+	caches  cacheUse                    // of all modules
+	spare   []map[string]*document.Node // of arguments
+	loader  *loader                     // of orbs that are not inline
 
 	stepCount int // expanded so far
 	byteCount int // of the plan so far

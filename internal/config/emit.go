@@ -34,8 +34,8 @@ const maxRoom = 1 << 20
 // the workflows call, filters included, so that compiling it again gives the
 // same plan, here and on CircleCI.
 func (c *compiler) emit(workflows []*workflow) string {
-	e := &emitter{}
-	e.w.Grow(min(c.byteCount/4, maxRoom)) // a plan is larger than its text
+	e := &emitter{written: map[*core.JobPlan][2]int{}}
+	e.w.Grow(min(c.byteCount/3, maxRoom)) // a plan is larger than its text
 	e.w.Raw("version", "2")
 	if c.setup {
 		e.w.Raw("setup", "true")
@@ -69,8 +69,12 @@ func (c *compiler) emit(workflows []*workflow) string {
 // name in the workflow, unless another workflow has a different job of that
 // name. It returns the definitions in the order of their first use.
 func nameDefinitions(workflows []*workflow) []*invocation {
-	d := definitionNames{taken: map[string]*invocation{}, prints: map[string]string{}, next: map[string]int{}}
-	var list []*invocation
+	jobs := 0
+	for _, w := range workflows {
+		jobs += len(w.jobs)
+	}
+	d := definitionNames{taken: make(map[string]*invocation, jobs), prints: map[string]string{}, next: map[string]int{}}
+	list := make([]*invocation, 0, jobs)
 	for _, w := range workflows {
 		for _, i := range w.jobs {
 			if w.off || i.plan.Type == core.JobApproval || i.isEnd() {

@@ -11,13 +11,26 @@ import (
 )
 
 // emitter writes the parts of a processed config.
-type emitter struct{ w document.Writer }
+type emitter struct {
+	w       document.Writer
+	written map[*core.JobPlan][2]int // where the bodies of jobs stand
+}
 
+// job writes a definition. The jobs of a matrix share plans, and so the text.
 func (e *emitter) job(i *invocation) {
-	p := i.plan
 	e.w.Key(i.definition)
+	if at, ok := e.written[i.plan]; ok {
+		e.w.Repeat(at[0], at[1])
+		return
+	}
+	from := e.w.Len()
 	e.w.In()
-	defer e.w.Out()
+	e.body(i.plan)
+	e.w.Out()
+	e.written[i.plan] = [2]int{from, e.w.Len()}
+}
+
+func (e *emitter) body(p *core.JobPlan) {
 	if p.Type != core.JobBuild {
 		e.w.Pair("type", string(p.Type))
 		e.optional("key", p.Key)

@@ -44,7 +44,7 @@ func (c *compiler) readExecutor(n *document.Node, s *surroundings) {
 	}
 	switch at := n.Get(given[0]); given[0] {
 	case "docker":
-		s.executor = c.docker(at)
+		s.executor = remember(c, &c.imagesRead, at, func() core.Executor { return c.docker(at) })
 	case "machine":
 		c.machine(at, s)
 	case "macos":

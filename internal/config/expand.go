@@ -20,11 +20,13 @@ func (c *compiler) substituteBody(n *document.Node, s scope) *document.Node {
 	}
 	items := make([]*document.Node, len(n.Items))
 	for i, item := range n.Items {
-		switch n.Keys[i].Text {
+		switch key := n.Keys[i].Text; key {
 		case "parameters", "description":
 			items[i] = item
+		case "steps":
+			items[i] = c.substituteSteps(item, s)
 		default:
-			items[i] = c.substituteKey(n.Keys[i].Text, item, s)
+			items[i] = c.substitutePart(key, item, s)
 		}
 	}
 	return n.With(items)
@@ -44,7 +46,8 @@ func (c *compiler) expand(d *definition, given map[string]*document.Node, names 
 		if ok {
 			d.read = true
 			defer c.enter(d.owner)()
-			plan = c.job(d, c.substituteBody(d.node, scope{parameters: values}))
+			plan = c.rememberedJob(d, values)
+			c.giveBack(values)
 		}
 	}
 	if len(d.parameters) == 0 && len(names) == 0 && d.owner.name == "" {
@@ -94,7 +97,7 @@ func (c *compiler) checkModule() {
 		}
 		c.sampled(d, func(given map[string]*document.Node) {
 			values, _ := c.arguments(d.parameters, given, nil, d.key)
-			c.steps(c.substitute(d.node.Get("steps"), scope{parameters: values}), 1)
+			c.steps(c.substituteSteps(d.node.Get("steps"), scope{parameters: values}), 1)
 		})
 	}
 	for _, d := range ordered(c.executors) {

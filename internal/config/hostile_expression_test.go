@@ -21,7 +21,10 @@ func hostileExpressions() map[string][2]string {
 	job := func(parameters, steps string) string {
 		return head + "jobs: {build: {parameters: {" + parameters + "}, machine: true, steps: [" + steps + "]}}\n"
 	}
-	var distinct, declared, given, patterns strings.Builder
+	var distinct, declared, given, patterns, calls strings.Builder
+	for i := range 5_000 {
+		fmt.Fprintf(&calls, "c: {n: %d}, ", i)
+	}
 	for i := range 8_000 {
 		fmt.Fprintf(&distinct, "run: '<< 1 < %d >>', ", i)
 	}
@@ -54,7 +57,7 @@ func hostileExpressions() map[string][2]string {
 			"units of work; that is the limit",
 		},
 		"one expression, often": {
-			head + "commands: {c: {steps: [run: '<< " + strings.Repeat("pipeline.number == 1 or ", 80) + "1 >>']}}\njobs: {build: {machine: true, steps: [" + strings.Repeat("c, ", 20_000) + "]}}\n",
+			head + "commands: {c: {parameters: {n: {type: integer}}, steps: [run: '<< " + strings.Repeat("pipeline.number == 1 or ", 80) + "parameters.n >>']}}\njobs: {build: {machine: true, steps: [" + strings.TrimSuffix(calls.String(), ", ") + "]}}\n",
 			"units of work; that is the limit",
 		},
 		"a text that grows": {

@@ -91,14 +91,16 @@ func (c *compiler) invocations(e entry) []*invocation {
 		return c.matrix(e, matrix)
 	}
 	c.countJobs(e.place, 1)
-	return []*invocation{c.invocation(e, e.called, combination{})}
+	i := &invocation{}
+	c.invocation(i, e, e.called, combination{})
+	return []*invocation{i}
 }
 
-// invocation expands one job. The asked name is that of an entry without the
+// invocation expands one job into i. The asked name is that of an entry without the
 // key name.
-func (c *compiler) invocation(e entry, asked string, m combination) *invocation {
+func (c *compiler) invocation(i *invocation, e entry, asked string, m combination) {
 	keys := c.substitute(e.keys, scope{matrix: m.values})
-	i := &invocation{called: e.called, place: e.place, asked: asked}
+	*i = invocation{called: e.called, place: e.place, asked: asked}
 	if c.text(keys.Get("type")) == string(core.JobApproval) {
 		c.fields(keys, approvalKeys)
 		i.plan = &core.JobPlan{Type: core.JobApproval}
@@ -110,7 +112,6 @@ func (c *compiler) invocation(e entry, asked string, m combination) *invocation 
 	if i.plan == nil { // broken; in a workflow that is switched off that may be no mistake
 		i.plan = &core.JobPlan{Type: core.JobBuild}
 	}
-	return i
 }
 
 // common reads the keys that every kind of invocation has.

@@ -118,10 +118,14 @@ func (c *compiler) jobSurroundings(d *definition, n *document.Node) surroundings
 	s := c.surroundings(n)
 	own, at := s.executor.Kind, n.Get("executor")
 	if at != nil {
-		base, ok := c.namedExecutor(at)
-		if !ok {
+		named := remember(c, &c.executorsRead, at, func() namedSurroundings {
+			base, ok := c.namedExecutor(at)
+			return namedSurroundings{base, ok}
+		})
+		if !named.ok {
 			return s
 		}
+		base := named.base
 		if kind := base.executor.Kind; kind != "" && own != "" && kind != own {
 			c.fail(at, fmt.Sprintf("A job runs on one executor, but the job gives %s and its executor %s gives %s", own, base.name, kind), "remove one of them")
 		}

@@ -46,15 +46,16 @@ func (c *compiler) matrix(e entry, n *document.Node) []*invocation {
 	}
 	c.countJobs(e.place, m.count)
 	e.keys = without(e.keys, "matrix")
-	jobs := make([]*invocation, 0, m.count)
+	jobs, made := make([]*invocation, 0, m.count), make([]invocation, m.count)
+	one := combination{names: m.names, values: make(map[string]*document.Node, len(m.names))}
 	for at := range m.count {
-		one := m.combination(at)
+		m.choose(one, at)
 		if m.excludes(one) {
 			continue
 		}
-		i := c.invocation(e, one.jobName(e.called), one)
-		i.alias = m.alias
-		jobs = append(jobs, i)
+		c.invocation(&made[at], e, one.jobName(e.called), one)
+		made[at].alias = m.alias
+		jobs = append(jobs, &made[at])
 	}
 	if len(jobs) == 0 {
 		c.fail(e.place, "The matrix excludes all of its combinations", "remove an exclude, or the job")
@@ -121,15 +122,13 @@ func (c *compiler) readMatrixValues(m *matrix, parameters *document.Node) bool {
 	return ok
 }
 
-// combination returns the at-th one; the last name varies fastest.
-func (m *matrix) combination(at int) combination {
-	values := make(map[string]*document.Node, len(m.names))
+// choose makes one the at-th combination; the last name varies fastest.
+func (m *matrix) choose(one combination, at int) {
 	for i := len(m.names) - 1; i >= 0; i-- {
 		size := len(m.values[i])
-		values[m.names[i]] = m.values[i][at%size]
+		one.values[m.names[i]] = m.values[i][at%size]
 		at /= size
 	}
-	return combination{names: m.names, values: values}
 }
 
 // arguments adds the values to what a call gives itself; they win.

@@ -20,6 +20,7 @@ type module struct {
 	// name is how messages call it: "" for the file, else the aliases that led
 	// to it, "node" or "node/tools".
 	name string
+	id   int            // from 1
 	root *document.Node // the mapping that holds its elements
 
 	parameters map[string]*document.Node // of the pipeline, resolved; an orb sees none
@@ -45,12 +46,16 @@ type definition struct {
 	job *core.JobPlan
 	// made is what an executor expands to, by its arguments.
 	made map[string]surroundings
-	line string // what calling returns, made when first needed
+	// names and plans are a job's parameters, and what it expands to, by their
+	// values.
+	names []string
+	plans map[string]readJob
+	line  string // what calling returns, made when first needed
 }
 
 // newModule makes the module whose elements a mapping holds.
 func (c *compiler) newModule(root *document.Node, name string) *module {
-	m := &module{name: name, root: root}
+	m := &module{name: name, id: 1 + len(c.modules), root: root}
 	if c.modules == nil {
 		c.modules = map[*document.Node]*module{}
 	}

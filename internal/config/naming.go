@@ -32,7 +32,11 @@ type asking struct {
 }
 
 func nameJobsOf(workflows []*workflow) {
-	count := map[string]int{}
+	jobs := 0
+	for _, w := range workflows {
+		jobs += len(w.jobs)
+	}
+	count := make(map[string]int, jobs)
 	for _, w := range workflows {
 		for _, i := range w.jobs {
 			if i.group == nil {

@@ -24,7 +24,7 @@ func (c *compiler) steps(n *document.Node, depth int) []core.StepPlan {
 	defer c.enter(c.ownerOf(n))()
 	plans := make([]core.StepPlan, 0, len(n.Items))
 	for _, item := range n.Items {
-		plans = c.step(plans, item, depth)
+		plans = c.rememberedStep(plans, item, depth)
 	}
 	return plans
 }

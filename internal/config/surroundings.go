@@ -3,6 +3,7 @@
 package config
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/muster-ci/muster/core"
@@ -39,14 +40,9 @@ func (s surroundings) over(base surroundings) surroundings {
 	if s.executor.Kind == "" {
 		s.executor = base.executor
 	}
-	for _, f := range []struct {
-		to   *string
-		from string
-	}{{&s.resourceClass, base.resourceClass}, {&s.shell, base.shell}, {&s.workingDirectory, base.workingDirectory}} {
-		if *f.to == "" {
-			*f.to = f.from
-		}
-	}
+	s.resourceClass = cmp.Or(s.resourceClass, base.resourceClass)
+	s.shell = cmp.Or(s.shell, base.shell)
+	s.workingDirectory = cmp.Or(s.workingDirectory, base.workingDirectory)
 	env := slices.Clone(base.environment)
 	for _, v := range s.environment {
 		if i := slices.IndexFunc(env, func(e core.EnvVar) bool { return e.Name == v.Name }); i >= 0 {

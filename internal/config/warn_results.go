@@ -19,13 +19,14 @@ var reportFlags = []string{
 // warnResults tells of jobs that make test results and keep them nowhere. It
 // looks at what runs, so that post-steps count.
 func (c *compiler) warnResults(workflows []*workflow) {
-	told := map[string]bool{}
+	told, seen := map[string]bool{}, map[*core.JobPlan]bool{}
 	for _, w := range workflows {
 		if w.off {
 			continue
 		}
 		for _, i := range w.jobs {
-			if !told[i.called] {
+			if !told[i.called] && !seen[i.plan] {
+				seen[i.plan] = true
 				told[i.called] = c.warnJobResults(i)
 			}
 		}

@@ -15,15 +15,19 @@ import (
 func CPU(f func()) time.Duration {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	before := threadTime()
+	before := usage(unix.RUSAGE_THREAD)
 	f()
-	return threadTime() - before
+	return usage(unix.RUSAGE_THREAD) - before
 }
 
-func threadTime() time.Duration {
-	var usage unix.Rusage
-	if err := unix.Getrusage(unix.RUSAGE_THREAD, &usage); err != nil {
+func usage(who int) time.Duration {
+	var u unix.Rusage
+	if err := unix.Getrusage(who, &u); err != nil {
 		return 0
 	}
-	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
+
+// ProcessCPU returns the processor time that the whole process took so far, the
+// collection of garbage included.
+func ProcessCPU() time.Duration { return usage(unix.RUSAGE_SELF) }

@@ -13,3 +13,8 @@ func CPU(f func()) time.Duration {
 	f()
 	return time.Since(start)
 }
+
+// ProcessCPU returns the time since some moment.
+func ProcessCPU() time.Duration { return time.Since(begun) }
+
+var begun = time.Now()

@@ -18,7 +18,7 @@ func NewMap(line, column int, entries []Entry) *Node {
 	n := &Node{Kind: Map, Line: line, Column: column, Keys: make([]Key, len(entries)), Items: make([]*Node, len(entries))}
 	for i, e := range entries {
 		n.Keys[i] = e.Key
-		n.Items[i] = n.adopt(e.Value, e.Key.Text, i)
+		n.Items[i] = n.adopt(e.Value, i)
 	}
 	n.measure()
 	return n
@@ -28,7 +28,7 @@ func NewMap(line, column int, entries []Entry) *Node {
 func NewList(line, column int, items []*Node) *Node {
 	n := &Node{Kind: List, Line: line, Column: column, Items: make([]*Node, len(items))}
 	for i, item := range items {
-		n.Items[i] = n.adopt(item, "", i)
+		n.Items[i] = n.adopt(item, i)
 	}
 	n.measure()
 	return n
@@ -43,11 +43,11 @@ func NewScalar(kind Kind, text string, line, column int) *Node {
 	return n
 }
 
-func (n *Node) adopt(child *Node, label string, index int) *Node {
+func (n *Node) adopt(child *Node, index int) *Node {
 	if child.parent != nil {
 		c := *child
 		child = &c
 	}
-	child.parent, child.label, child.index = n, label, index
+	child.parent, child.index = n, int32(index)
 	return child
 }

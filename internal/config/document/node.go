@@ -49,11 +49,10 @@ type Node struct {
 	Owner *Node
 
 	parent *Node
-	label  string // key in the parent map; "" in a list
-	index  int    // place in the parent list
-	depth  int    // of the tree below, aliases included
-	size   int    // nodes of the tree below, aliases counted as often as used
-	bytes  int    // of text, counted likewise
+	index  int32 // place in the parent
+	depth  int32 // of the tree below, aliases included
+	size   int   // nodes of the tree below, aliases counted as often as used
+	bytes  int   // of text, counted likewise
 }
 
 // Key is the name of a map entry and its place.
@@ -87,7 +86,7 @@ func (n *Node) Find(key string) int {
 // key and not about its value.
 func (n *Node) KeyAt(i int) *Node {
 	k := n.Keys[i]
-	return &Node{Kind: String, Text: k.Text, Line: k.Line, Column: k.Column, parent: n, label: k.Text, index: i}
+	return &Node{Kind: String, Text: k.Text, Line: k.Line, Column: k.Column, parent: n, index: int32(i)}
 }
 
 // IsScalar tells whether n is neither list nor map.
@@ -118,10 +117,10 @@ func (n *Node) Path() string {
 	var parts []string
 	for at := n; at != nil && at.parent != nil; at = at.parent {
 		if at.parent.Kind == List {
-			parts = append(parts, strconv.Itoa(at.index))
+			parts = append(parts, strconv.Itoa(int(at.index)))
 			continue
 		}
-		parts = append(parts, at.label)
+		parts = append(parts, at.parent.Keys[at.index].Text)
 	}
 	for i, j := 0, len(parts)-1; i < j; i, j = i+1, j-1 {
 		parts[i], parts[j] = parts[j], parts[i]
@@ -153,7 +152,7 @@ func (n *Node) Size() (nodes, bytes int) { return n.size, n.bytes }
 // value that replaces a reference to it.
 func (n *Node) At(place *Node) *Node {
 	c := *n
-	c.Line, c.Column, c.parent, c.label, c.index = place.Line, place.Column, place.parent, place.label, place.index
+	c.Line, c.Column, c.parent, c.index = place.Line, place.Column, place.parent, place.index
 	c.Derived = true
 	return &c
 }
@@ -162,7 +161,7 @@ func (n *Node) At(place *Node) *Node {
 func Scalar(kind Kind, text string, place *Node) *Node {
 	n := &Node{Kind: kind, Text: text, Derived: true, size: 1, bytes: len(text), depth: 1}
 	if place != nil {
-		return n.At(place)
+		n.Line, n.Column, n.parent, n.index = place.Line, place.Column, place.parent, place.index
 	}
 	return n
 }

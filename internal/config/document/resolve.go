@@ -86,7 +86,7 @@ func (r *resolver) fresh(y *yaml.Node, depth int) (*Node, error) {
 	switch {
 	case n.size > r.limits.Expanded || n.bytes > r.limits.ExpandedBytes:
 		return nil, r.tooLarge(y.Line, y.Column)
-	case n.depth+depth-1 > r.limits.Depth:
+	case int(n.depth)+depth-1 > r.limits.Depth:
 		return nil, r.tooDeep(y)
 	}
 	return n, nil
@@ -135,16 +135,16 @@ func (r *resolver) list(n *Node, y *yaml.Node, depth int) error {
 		if err != nil {
 			return err
 		}
-		r.adopt(n, item, "", i)
+		r.adopt(n, item, i)
 		n.Items[i] = item
 	}
 	return nil
 }
 
 // adopt tells a node where it was written; a shared one keeps its first place.
-func (r *resolver) adopt(parent, child *Node, label string, index int) {
+func (r *resolver) adopt(parent, child *Node, index int) {
 	if child.parent == nil {
-		child.parent, child.label, child.index = parent, label, index
+		child.parent, child.index = parent, int32(index)
 	}
 }
 
@@ -173,7 +173,7 @@ func (r *resolver) mapping(n *Node, y *yaml.Node, depth int) error {
 			merges = append(merges, value)
 			continue
 		}
-		r.adopt(n, value, k.Value, len(n.Keys))
+		r.adopt(n, value, len(n.Keys))
 		r.put(n, &seen, Key{Text: k.Value, Line: k.Line, Column: k.Column}, value)
 	}
 	for _, m := range merges {

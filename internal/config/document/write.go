@@ -30,6 +30,12 @@ func (w *Writer) String() string { return string(w.b) }
 // Grow makes room for so many bytes more.
 func (w *Writer) Grow(bytes int) { w.b = slices.Grow(w.b, bytes) }
 
+// Len returns how many bytes were written.
+func (w *Writer) Len() int { return len(w.b) }
+
+// Repeat writes once more what stands between two lengths, at the same level.
+func (w *Writer) Repeat(from, to int) { w.b = append(w.b, w.b[from:to]...) }
+
 // In starts a level below the last key.
 func (w *Writer) In() { w.indent += 2 }
 
