@@ -64,6 +64,12 @@ type ClaimedTask struct {
 	Secrets []EnvVar `json:"secrets,omitempty"` // project variables, plain
 	// TimeLimit of the whole task.
 	TimeLimit time.Duration `json:"time_limit"`
+	// Containers are those of a docker job, as far as the cluster tells of them.
+	Containers []Container `json:"containers,omitempty"`
+	// Entrypoint is what the primary container would run if the agent did not
+	// take its place: set when the job or the image asks for it to run beside the
+	// steps.
+	Entrypoint []string `json:"entrypoint,omitempty"`
 }
 
 // AgentReport is what an agent said of its attempt, or what output noticed of

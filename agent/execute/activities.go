@@ -22,6 +22,9 @@ func (j *job) activities() []activity {
 		{name: "Spin up environment", kind: "spin_up", run: j.spinUp},
 		{name: "Preparing environment variables", kind: "environment", run: j.showEnvironment},
 	}
+	if len(j.task.Entrypoint) > 0 {
+		all = append(all, j.entrypoint())
+	}
 	for _, step := range j.task.Spec.Plan.Steps {
 		all = append(all, j.planned(step))
 	}
@@ -63,13 +66,7 @@ func (j *job) spinUp(_ context.Context, out *stream.StepWriter) (outcome, error)
 	fmt.Fprintf(&text, "System: %s\n", system())
 	executor := j.task.Spec.Plan.Executor
 	fmt.Fprintf(&text, "Executor: %s\n", j.task.Attempt.Executor)
-	for i, image := range executor.Images {
-		role := "Service image"
-		if i == 0 {
-			role = "Primary image"
-		}
-		fmt.Fprintf(&text, "%s: %s\n", role, image.Image)
-	}
+	j.containers(&text)
 	if executor.MachineImage != "" {
 		fmt.Fprintf(&text, "Machine image: %s\n", executor.MachineImage)
 	}

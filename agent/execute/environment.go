@@ -95,6 +95,7 @@ func (j *job) prepareEnvironment() {
 	if j.base.get("HOME") == "" {
 		j.base.set("HOME", homeOfUser())
 	}
+	j.image = j.base.with(nil)
 	j.base.add(j.task.Secrets)
 	j.home = j.base.get("HOME")
 	j.setBuiltin()

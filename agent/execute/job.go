@@ -21,6 +21,7 @@ type job struct {
 	task core.ClaimedTask
 	temp string
 
+	image     environment // what the container's own process gets
 	base      environment // of every step: image, project, built-in and job variables
 	builtin   environment // the built-in part, to be shown
 	home      string
@@ -33,6 +34,7 @@ type job struct {
 
 	background sync.WaitGroup
 	quit       context.CancelCauseFunc // ends the steps in the background
+	interrupt  context.CancelCauseFunc // ends the steps of the foreground
 	alive      context.Context         // theirs
 
 	mu    sync.Mutex
@@ -61,7 +63,7 @@ type outcome struct {
 
 func newJob(ctx context.Context, r *Runner, task core.ClaimedTask, temp string) (*job, error) {
 	j := &job{Runner: r, task: task, temp: temp}
-	if most := wire.MaxStreams - 2; len(task.Spec.Plan.Steps)+2 > most {
+	if most := wire.MaxStreams - 3; len(task.Spec.Plan.Steps)+3 > most {
 		return nil, fmt.Errorf("the job has %d steps, more than the %d that can be reported", len(task.Spec.Plan.Steps), most)
 	}
 	// Steps in the background outlive the foreground's interruption by a moment,
@@ -77,6 +79,8 @@ func newJob(ctx context.Context, r *Runner, task core.ClaimedTask, temp string) 
 // ends the job; one that failed leaves only those that ask to run on failure,
 // and one that halted the job none.
 func (j *job) run(ctx context.Context) (Result, error) {
+	ctx, j.interrupt = context.WithCancelCause(ctx)
+	defer j.interrupt(nil)
 	result := Result{Status: core.JobSuccess}
 	for _, a := range j.activities() {
 		if interrupted(ctx) != nil || j.halted.Load() {

@@ -33,6 +33,7 @@ func (a *Agent) claim(ctx context.Context) (wire.ClaimResponse, string, error) {
 		}
 		switch {
 		case err == nil:
+			a.dropIdentity()
 			return answer, identity, nil
 		case isRefusal(err) && (!isUnauthorized(err) || refusedWith == identity):
 			return answer, "", fmt.Errorf("claiming the task: %w", err)
@@ -61,4 +62,17 @@ func (a *Agent) identity() (string, error) {
 		return "", fmt.Errorf("reading the workload identity: %w", err)
 	}
 	return strings.TrimSpace(string(token)), nil
+}
+
+// dropIdentity removes the file of the workload identity, which the build could
+// read otherwise: from now on the task's token, in memory, is all that counts.
+func (a *Agent) dropIdentity() {
+	err := os.Remove(a.cfg.IdentityFile)
+	if err != nil {
+		// A folder that lets nobody remove may let us empty the file.
+		err = errors.Join(err, os.Truncate(a.cfg.IdentityFile, 0))
+	}
+	if _, statErr := os.Stat(a.cfg.IdentityFile); statErr == nil && err != nil {
+		a.deps.Logger.Warn("the build can read the workload identity, which is of no use any more", "error", err)
+	}
 }

@@ -26,7 +26,7 @@ type Config struct {
 	Version      string
 	Host         string        // for people; "" means the host name
 	Addresses    []string      // of output, tried in turn
-	IdentityFile string        // read again at each claim
+	IdentityFile string        // read again at each claim, and removed after the one that counts
 	SpoolDir     string        // a folder on the allocation's disk; "" means the system's temporary one
 	SpoolBytes   int64         // on disk before the build waits; 0 means 512 MiB
 	BaseURL      string        // of the user interface; may be empty

@@ -29,7 +29,9 @@ func evalContext(in Input) *hcl.EvalContext {
 			"branch":       cty.StringVal(in.Spec.Pipeline.Source.Branch),
 			"machine":      cty.StringVal(in.Spec.Plan.Executor.MachineImage),
 			"class":        classValue(in.Class),
-			"images":       imageValues(in.Spec.Plan.Executor.Images),
+			"images":       imageValues(in),
+			"logins":       cty.StringVal(in.Logins),
+			"engine":       cty.StringVal(in.Engine),
 			"hosts":        hostValues(in.Spec.Plan.Executor.Images),
 			"agent": cty.ObjectVal(map[string]cty.Value{
 				"source":   cty.StringVal(in.Agent.Source),
@@ -53,10 +55,11 @@ func classValue(c core.ResourceClass) cty.Value {
 
 var imageType = cty.Object(map[string]cty.Type{
 	"index": cty.Number, "image": cty.String, "name": cty.String, "user": cty.String,
-	"entrypoint": cty.List(cty.String), "command": cty.List(cty.String), "env": cty.Map(cty.String),
+	"entrypoint": cty.List(cty.String), "command": cty.List(cty.String), "env": cty.Map(cty.String), "login": cty.Bool,
 })
 
-func imageValues(images []core.DockerImage) cty.Value {
+func imageValues(in Input) cty.Value {
+	images := in.Spec.Plan.Executor.Images
 	if len(images) == 0 {
 		return cty.ListValEmpty(imageType)
 	}
@@ -73,6 +76,7 @@ func imageValues(images []core.DockerImage) cty.Value {
 		values[i] = cty.ObjectVal(map[string]cty.Value{
 			"index": cty.NumberIntVal(int64(i)), "image": cty.StringVal(image.Image), "name": cty.StringVal(image.Name),
 			"user": orNull(image.User), "entrypoint": listOrNull(image.Entrypoint), "command": listOrNull(image.Command), "env": envValue,
+			"login": cty.BoolVal(i < len(in.WithLogin) && in.WithLogin[i]),
 		})
 	}
 	return cty.ListVal(values)

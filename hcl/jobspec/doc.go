@@ -12,7 +12,11 @@
 //	muster.branch
 //	muster.class         name, cpu (MHz), memory, disk (MiB), pool
 //	muster.images        the containers of a docker job, the primary one first:
-//	                     index, image, name, entrypoint, command, user, env
+//	                     index, image, name, entrypoint, command, user, env, and
+//	                     login: whether its registry asks for one
+//	muster.logins        path of the Nomad variable with the logins, or "": it
+//	                     has username_N, password_N and server_N for the image N
+//	muster.engine        image of the Docker engine of setup_remote_docker, or ""
 //	muster.hosts         "name:127.0.0.1" for each container with a name
 //	muster.agent         source and checksum of an archive; or without a source
 //	                     path and file (its last part) on the client, and the

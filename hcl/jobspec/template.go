@@ -40,6 +40,12 @@ type Input struct {
 	// OutputURLs are the addresses of output as the allocation reaches it.
 	OutputURLs []string
 	BaseURL    string
+	// Logins is the path of the Nomad variable with the logins at registries, ""
+	// for none; WithLogin tells by its place which image has one.
+	Logins    string
+	WithLogin []bool
+	// Engine is the image of the job's own Docker engine, "" for none.
+	Engine string
 }
 
 // Agent says how the agent's binary comes to the allocation: as an archive that
@@ -150,6 +156,7 @@ func sample(executor core.ExecutorKind) Input {
 	in.Spec.Pipeline.Source.Branch = "main"
 	in.Spec.Plan.Executor.Kind = executor
 	if executor == core.ExecutorDocker {
+		in.Logins, in.WithLogin, in.Engine = "nomad/jobs/"+string(in.Attempt), []bool{false, true}, "docker:28-dind"
 		in.Spec.Plan.Executor.Images = []core.DockerImage{
 			{Image: "cimg/base:current", Environment: []core.EnvVar{{Name: "A", Value: "b"}}},
 			{Image: "postgres:17", Name: "db", Entrypoint: []string{"/entry"}, Command: []string{"-c", "fsync=off"}, User: "postgres"},

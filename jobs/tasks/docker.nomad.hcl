@@ -31,6 +31,16 @@ job "build" {
       }
     }
 
+    # A Docker engine of the job's own runs privileged, which not every client
+    # allows.
+    dynamic "constraint" {
+      for_each = muster.engine == "" ? [] : ["$${attr.driver.docker.privileged.enabled}"]
+      content {
+        attribute = constraint.value
+        value     = "true"
+      }
+    }
+
     # Only where clients carry the agent: a host volume of this name, which
     # client configuration points at the folder with the agents in it.
     dynamic "volume" {
@@ -69,11 +79,24 @@ job "build" {
         }
       }
 
+      # The agent uses the token within minutes and removes the file. Nomad
+      # writes it anew after half its life, which has to be later than any build.
       identity {
         name = "muster"
         aud  = ["muster"]
         file = true
-        ttl  = "1h"
+        ttl  = "24h"
+      }
+
+      # The login at a registry is in a Nomad variable of this job alone, and
+      # comes to the client's memory only: not into the job, nor the container.
+      dynamic "secret" {
+        for_each = muster.images[0].login ? [muster.logins] : []
+        labels   = ["registry"]
+        content {
+          provider = "nomad"
+          path     = secret.value
+        }
       }
 
       config {
@@ -82,6 +105,19 @@ job "build" {
         extra_hosts = muster.hosts
         pids_limit  = 8192
         cap_drop    = ["net_raw"]
+        shm_size    = max(67108864, floor(muster.class.memory * 524288))
+
+        # A client may have a private image from a job that was allowed to fetch it.
+        force_pull = muster.images[0].login
+
+        dynamic "auth" {
+          for_each = muster.images[0].login ? [0] : []
+          content {
+            username       = "$${secret.registry.username_0}"
+            password       = "$${secret.registry.password_0}"
+            server_address = "$${secret.registry.server_0}"
+          }
+        }
       }
 
       env = merge(muster.images[0].env, {
@@ -118,6 +154,15 @@ job "build" {
           mode     = "delay"
         }
 
+        dynamic "secret" {
+          for_each = task.value.login ? [muster.logins] : []
+          labels   = ["registry"]
+          content {
+            provider = "nomad"
+            path     = secret.value
+          }
+        }
+
         config {
           image       = task.value.image
           entrypoint  = task.value.entrypoint
@@ -125,6 +170,17 @@ job "build" {
           extra_hosts = muster.hosts
           pids_limit  = 4096
           cap_drop    = ["net_raw"]
+          shm_size    = max(67108864, floor(muster.class.memory / 8) * 524288)
+          force_pull  = task.value.login
+
+          dynamic "auth" {
+            for_each = task.value.login ? [task.value.index] : []
+            content {
+              username       = "$${secret.registry.username_${auth.value}}"
+              password       = "$${secret.registry.password_${auth.value}}"
+              server_address = "$${secret.registry.server_${auth.value}}"
+            }
+          }
         }
 
         env = task.value.env
@@ -133,6 +189,41 @@ job "build" {
         resources {
           cpu    = 100
           memory = max(256, floor(muster.class.memory / 8))
+        }
+      }
+    }
+
+    # The Docker engine of a job with setup_remote_docker: its own, in the same
+    # network namespace, so that only this job reaches it and what it publishes is
+    # on localhost. It goes with the job, its images and layers too.
+    dynamic "task" {
+      for_each = muster.engine == "" ? [] : [muster.engine]
+      labels   = ["docker-engine"]
+      content {
+        driver       = "docker"
+        kill_timeout = "10s"
+
+        restart {
+          attempts = 1
+          interval = "25h"
+          delay    = "24h"
+          mode     = "delay"
+        }
+
+        config {
+          image      = task.value
+          args       = ["dockerd", "--host=tcp://127.0.0.1:2375"]
+          privileged = true
+        }
+
+        env {
+          DOCKER_TLS_CERTDIR = ""
+        }
+
+        # What is built and run by it counts here, on top of the class.
+        resources {
+          cpu    = muster.class.cpu
+          memory = max(1024, muster.class.memory)
         }
       }
     }

@@ -30,7 +30,7 @@ var gaps = []gap{
 	{asked: ofType(core.JobLock, "a lock"), way: "remove the job, and keep pipelines apart by hand"},
 	{asked: ofType(core.JobUnlock, "an unlock"), way: "remove the job with its lock"},
 	{asked: macOS, way: "use the docker or the machine executor"},
-	{asked: registryUser, way: "use an image that the clients may pull, or give their Docker the registry's credentials"},
+	{asked: registryToken, way: "give keys in aws_auth, or a user in auth"},
 	{asked: unknownSteps, way: "remove the steps, or do what they do in a run step"},
 }
 
@@ -110,10 +110,11 @@ func macOS(j core.JobPlan) string {
 	return either(j.Executor.Kind == core.ExecutorMacOS, "the macos executor")
 }
 
-func registryUser(j core.JobPlan) string {
+// registryToken finds logins that are made with the job's OIDC token.
+func registryToken(j core.JobPlan) string {
 	for _, image := range j.Executor.Images {
-		if image.Auth != nil || image.AWSAuth != nil || image.GCPAuth != nil {
-			return "a login to the registry of " + image.Image
+		if image.GCPAuth != nil || image.AWSAuth != nil && image.AWSAuth.OIDCRoleARN != "" {
+			return "a login with OIDC to the registry of " + image.Image
 		}
 	}
 	return ""

@@ -42,7 +42,10 @@ func (s *Service) Claim(ctx context.Context, c core.Claim) (core.ClaimedTask, er
 	if err != nil {
 		return core.ClaimedTask{}, err
 	}
-	if task.Secrets, err = s.secrets(ctx, task.Spec); err != nil {
+	tell := s.describe(ctx, task.Attempt)
+	task.Secrets, err = s.secrets(ctx, task.Spec)
+	tell(&task)
+	if err != nil {
 		return core.ClaimedTask{}, err
 	}
 	return task, nil

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/muster-ci/muster/core"
+	"github.com/muster-ci/muster/services/dispatch/placements/registry"
 )
 
 // Config is what an operator decides about placements.
@@ -43,6 +44,16 @@ type Config struct {
 
 	// Keep is how long an ended attempt is remembered. Default: 168h.
 	Keep time.Duration `hcl:"keep,optional"`
+
+	// Mirrors are pull-through caches by the host of the registry that they
+	// stand for, such as { "docker.io" = "cache.example.com/hub" }. Images with a
+	// login of their own do not go through them. Default: none.
+	Mirrors map[string]string `hcl:"mirrors,optional"`
+
+	// RemoteDocker is the image of the Docker engine that setup_remote_docker
+	// gives to a job, such as "docker:28-dind". It runs privileged. Default:
+	// none, and jobs with that step are refused.
+	RemoteDocker string `hcl:"remote_docker,optional"`
 }
 
 // Default returns what an operator gets who decides nothing.
@@ -76,6 +87,9 @@ func (c Config) Validate() error {
 	}
 	if c.Parallel < 1 || c.Parallel > 256 {
 		return core.Errorf(core.CodeInvalid, "placements: parallel is %d; use 1 to 256", c.Parallel)
+	}
+	if err := registry.Mirrors(c.Mirrors).Validate(); err != nil {
+		return core.Errorf(core.CodeInvalid, "placements: %w", err)
 	}
 	return nil
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/muster-ci/muster/internal/store"
 	"github.com/muster-ci/muster/internal/work"
 	"github.com/muster-ci/muster/services/dispatch/placements/cluster"
+	"github.com/muster-ci/muster/services/dispatch/placements/registry"
 )
 
 //go:embed migrations/*.sql
@@ -46,6 +47,7 @@ type Deps struct {
 	Classes *classes.Set          // nil: classes.Default
 	Cluster cluster.Cluster
 	Peers   Peers
+	Logins  registry.Resolver // at the registries of images
 }
 
 // Peers are the other services that placements talks to.

@@ -61,7 +61,7 @@ func (s *Service) callCluster(ctx context.Context, rows []*attempt, steps []errS
 		call := func(ctx context.Context) error { return s.deps.Cluster.Stop(ctx, a.id()) }
 		switch steps[i].step {
 		case stepSubmit:
-			call = func(ctx context.Context) error { return s.deps.Cluster.Submit(ctx, submit[a.ID]) }
+			call = func(ctx context.Context) error { return s.submit(ctx, submit[a.ID]) }
 		case stepStop, stepPurge:
 		default:
 			continue

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/muster-ci/muster/core"
+	"github.com/muster-ci/muster/services/dispatch/placements/registry"
 )
 
 // Cluster runs attempts. Its methods may be called from several goroutines and,
@@ -35,8 +36,24 @@ type Cluster interface {
 // Placement is an attempt with all that its shape depends on.
 type Placement struct {
 	Attempt core.Attempt
-	Spec    core.TaskSpec
-	Class   core.ResourceClass
+	// Spec is the task's; the names of images in it are those to fetch.
+	Spec  core.TaskSpec
+	Class core.ResourceClass
+	// Logins are at the registries of the images, by their places; nil where an
+	// image needs none, and shorter than the list where the rest needs none. They
+	// are secrets: nothing may keep them where a build or a reader of jobs looks.
+	Logins []*registry.Login
+	// Engine is the image of the Docker engine that the job gets beside its
+	// containers; "" for none.
+	Engine string
+}
+
+// Login returns that of an image, nil for none.
+func (p *Placement) Login(index int) *registry.Login {
+	if index >= len(p.Logins) {
+		return nil
+	}
+	return p.Logins[index]
 }
 
 // Allocation is what a cluster knows of an attempt.
@@ -54,6 +71,11 @@ type Allocation struct {
 	Reason string
 	// Created is when the attempt was submitted.
 	Created time.Time
+	// Containers are what is known of a docker job's by now; only Find has to
+	// tell.
+	Containers []core.Container
+	// Entrypoint is core.ClaimedTask's.
+	Entrypoint []string
 }
 
 // IsAttempt tells whether name has the form of an attempt's id. What has may

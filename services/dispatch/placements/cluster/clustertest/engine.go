@@ -92,6 +92,19 @@ func importImage(t *testing.T, c *client.Client, busybox, name string, changes .
 	if err != nil {
 		t.Fatal(err)
 	}
+	response, err := c.ImageImport(context.Background(), client.ImageImportSource{Source: bytes.NewReader(layerOf(t, binary)), SourceName: "-"}, name, client.ImageImportOptions{Changes: changes})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Close()
+	if _, err := io.Copy(io.Discard, response); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// layerOf is the archive of an image with a static busybox.
+func layerOf(t *testing.T, binary []byte) []byte {
+	t.Helper()
 	var archive bytes.Buffer
 	w := tar.NewWriter(&archive)
 	add := func(h tar.Header, content []byte) {
@@ -112,12 +125,5 @@ func importImage(t *testing.T, c *client.Client, busybox, name string, changes .
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	response, err := c.ImageImport(context.Background(), client.ImageImportSource{Source: &archive, SourceName: "-"}, name, client.ImageImportOptions{Changes: changes})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Close()
-	if _, err := io.Copy(io.Discard, response); err != nil {
-		t.Fatal(err)
-	}
+	return archive.Bytes()
 }

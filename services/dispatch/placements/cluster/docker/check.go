@@ -90,6 +90,7 @@ func (c *Cluster) purge(ctx context.Context, r record) {
 		return
 	}
 	delete(c.runs, r.Attempt)
+	delete(c.logins, r.Attempt)
 }
 
 func (c *Cluster) tryPurge(ctx context.Context, r record) error {

@@ -14,11 +14,12 @@ import (
 
 	"github.com/muster-ci/muster/core"
 	"github.com/muster-ci/muster/services/dispatch/placements/cluster"
+	"github.com/muster-ci/muster/services/dispatch/placements/registry"
 )
 
-// look is how often running containers are looked after. Nothing is done while
+// interval is how often running containers are looked after. Nothing is done while
 // there are none.
-const look = 250 * time.Millisecond
+const interval = 250 * time.Millisecond
 
 // Cluster implements cluster.Cluster. One process at a time may use a folder.
 type Cluster struct {
@@ -34,6 +35,9 @@ type Cluster struct {
 	mu      sync.Mutex
 	runs    map[core.AttemptID]*record
 	working map[core.AttemptID]bool // a launch or removal is under way
+	// logins of attempts whose images are not here yet. They are in no record: a
+	// new process knows none, and such attempts end, to be tried again.
+	logins map[core.AttemptID][]*registry.Login
 }
 
 var _ cluster.Cluster = (*Cluster)(nil)
@@ -58,7 +62,7 @@ func New(cfg Config, deps Deps) (*Cluster, error) {
 	}
 	return &Cluster{
 		cfg: cfg, deps: deps, node: node, engine: engine, ready: make(chan struct{}), wake: make(chan struct{}, 1),
-		runs: map[core.AttemptID]*record{}, working: map[core.AttemptID]bool{},
+		runs: map[core.AttemptID]*record{}, working: map[core.AttemptID]bool{}, logins: map[core.AttemptID][]*registry.Login{},
 	}, nil
 }
 
@@ -73,7 +77,7 @@ func (c *Cluster) Run(ctx context.Context) error {
 	}
 	close(c.ready)
 	defer c.busy.Wait()
-	ticker := time.NewTicker(look)
+	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
 	for {
 		if !c.lookAfter(ctx) {
@@ -192,11 +196,14 @@ func (c *Cluster) Submit(ctx context.Context, p cluster.Placement) error {
 	if c.runs[p.Attempt.ID] != nil {
 		return nil
 	}
-	r := &record{Attempt: p.Attempt.ID, Allocation: c.deps.NewID(), Images: images, Class: p.Class, Created: c.deps.Clock()}
+	r := &record{Attempt: p.Attempt.ID, Allocation: c.deps.NewID(), Images: images, Class: p.Class, Engine: p.Engine, Created: c.deps.Clock()}
 	if err := c.save(r); err != nil {
 		return fmt.Errorf("noting the attempt: %w", err)
 	}
 	c.runs[r.Attempt] = r
+	if p.Logins != nil {
+		c.logins[r.Attempt] = p.Logins
+	}
 	c.news.Tell(r.allocation(c.node))
 	c.poke()
 	return nil
@@ -249,11 +256,17 @@ func (c *Cluster) Find(ctx context.Context, id core.AttemptID) (cluster.Allocati
 		return cluster.Allocation{}, err
 	}
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	if r := c.runs[id]; r != nil && !r.Purging {
-		return r.allocation(c.node), nil
+	r := c.runs[id]
+	if r == nil || r.Purging {
+		c.mu.Unlock()
+		return cluster.Allocation{}, core.Errorf(core.CodeNotFound, "no container runs attempt %s", id)
 	}
-	return cluster.Allocation{}, core.Errorf(core.CodeNotFound, "no container runs attempt %s", id)
+	a := r.allocation(c.node)
+	c.mu.Unlock()
+	if a.State == cluster.Running {
+		c.look(ctx, &a)
+	}
+	return a, nil
 }
 
 // Watch implements cluster.Cluster.

@@ -91,6 +91,7 @@ func TestDocker(t *testing.T) {
 	t.Run("own", func(t *testing.T) {
 		for name, test := range map[string]func(*testing.T, string){
 			"image": testImageMissing, "memory": testMemory, "services": testServices, "identity": testIdentity,
+			"login": testLogin, "login gone": testLoginGone, "broken service": testBrokenService,
 		} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
@@ -107,15 +108,21 @@ func run(t *testing.T, host string, p cluster.Placement) cluster.Allocation {
 	if err := c.Submit(t.Context(), p); err != nil {
 		t.Fatal(err)
 	}
+	return ended(t, c, p.Attempt.ID)
+}
+
+// ended waits for the end of a run and removes it.
+func ended(t *testing.T, c *Cluster, id core.AttemptID) cluster.Allocation {
+	t.Helper()
 	var last cluster.Allocation
 	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		var err error
-		if last, err = c.Find(context.Background(), p.Attempt.ID); err == nil && last.State == cluster.Ended {
-			purged(t, c, p.Attempt.ID)
+		if last, err = c.Find(context.Background(), id); err == nil && last.State == cluster.Ended {
+			purged(t, c, id)
 			return last
 		}
 	}
-	t.Fatalf("%s has not ended: %+v", p.Attempt.ID, last)
+	t.Fatalf("%s has not ended: %+v", id, last)
 	return last
 }
 

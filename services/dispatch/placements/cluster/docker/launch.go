@@ -38,6 +38,7 @@ func (c *Cluster) launch(ctx context.Context, r record) {
 	kind, err := c.tryLaunch(ctx, r)
 	switch {
 	case err == nil:
+		c.forgetLogins(r.Attempt)
 		c.change(r.Attempt, func(r *record) { r.Started, r.Doing = true, "" })
 	case ctx.Err() != nil: // the next process goes on
 	default:
@@ -46,10 +47,8 @@ func (c *Cluster) launch(ctx context.Context, r record) {
 }
 
 func (c *Cluster) tryLaunch(ctx context.Context, r record) (cluster.Kind, error) {
-	for _, image := range r.Images {
-		if err := c.pull(ctx, r.Attempt, image.Image); err != nil {
-			return cluster.Image, err
-		}
+	if kind, err := c.fetch(ctx, r); err != nil {
+		return kind, err
 	}
 	primary, err := c.create(ctx, r, 0, "")
 	if err != nil {
@@ -72,22 +71,6 @@ func (c *Cluster) tryLaunch(ctx context.Context, r record) (cluster.Kind, error)
 		}
 	}
 	return cluster.None, nil
-}
-
-// pull gets an image unless the engine has it.
-func (c *Cluster) pull(ctx context.Context, id core.AttemptID, image string) error {
-	if _, err := c.engine.ImageInspect(ctx, image); err == nil {
-		return nil
-	}
-	c.change(id, func(r *record) { r.Doing = "pulling image " + image })
-	progress, err := c.engine.ImagePull(ctx, image, client.ImagePullOptions{})
-	if err == nil {
-		err = progress.Wait(ctx)
-	}
-	if err != nil {
-		return fmt.Errorf("%s: %w", image, err)
-	}
-	return nil
 }
 
 func (c *Cluster) name(id core.AttemptID, index int) string {
@@ -127,12 +110,13 @@ func (c *Cluster) shape(r record, index int, primary string) (*container.Config,
 	if index > 0 {
 		host.NetworkMode = container.NetworkMode("container:" + primary)
 		host.Memory = max(256, int64(r.Class.Memory)/8) << 20
+		host.ShmSize = sharedMemory(host.Memory)
 		return cfg, host
 	}
 	cfg.Entrypoint, cfg.Cmd = []string{folder + "/muster-agent"}, nil
 	cfg.Env = append(cfg.Env,
 		wire.EnvOutputURL+"="+strings.Join(c.cfg.OutputURLs, ","),
-		wire.EnvIdentityFile+"="+folder+"/identity.jwt",
+		wire.EnvIdentityFile+"="+folder+"/identity/token",
 		wire.EnvSpoolDir+"="+folder+"/spool",
 	)
 	if c.cfg.BaseURL != "" {
@@ -140,6 +124,7 @@ func (c *Cluster) shape(r record, index int, primary string) (*container.Config,
 	}
 	host.Memory = int64(r.Class.Memory) << 20
 	host.MemorySwap = host.Memory // no swap on top
+	host.ShmSize = sharedMemory(host.Memory)
 	// A share and not a quota: the class says who yields when the machine is
 	// full, and one that has room to spare should use it.
 	host.CPUShares = max(2, int64(r.Class.CPU))
@@ -151,6 +136,10 @@ func (c *Cluster) shape(r record, index int, primary string) (*container.Config,
 	}
 	return cfg, host
 }
+
+// sharedMemory is the size of /dev/shm, which counts as the container's memory:
+// half of it, since browsers and databases do not live with Docker's 64 MiB.
+func sharedMemory(memory int64) int64 { return max(64<<20, memory/2) }
 
 // equip copies the agent and its identity into the container. Whoever the
 // image's user is must be able to read and run them, and to fill the spool.
@@ -188,7 +177,9 @@ func pack(w io.Writer, agent io.Reader, size int64, token string) error {
 	}{
 		{tar.Header{Typeflag: tar.TypeDir, Name: name + "/", Mode: 0o755}, nil},
 		{tar.Header{Typeflag: tar.TypeDir, Name: name + "/spool/", Mode: 0o777}, nil},
-		{tar.Header{Typeflag: tar.TypeReg, Name: name + "/identity.jwt", Mode: 0o644, Size: int64(len(token))}, bytes.NewReader([]byte(token))},
+		// Whoever the agent is, it removes the token once it has been used.
+		{tar.Header{Typeflag: tar.TypeDir, Name: name + "/identity/", Mode: 0o777}, nil},
+		{tar.Header{Typeflag: tar.TypeReg, Name: name + "/identity/token", Mode: 0o644, Size: int64(len(token))}, bytes.NewReader([]byte(token))},
 		{tar.Header{Typeflag: tar.TypeReg, Name: name + "/muster-agent", Mode: 0o755, Size: size}, agent},
 	} {
 		if err := archive.WriteHeader(&entry.header); err != nil {

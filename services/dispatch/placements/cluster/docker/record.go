@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,16 +27,23 @@ type record struct {
 	Images     []core.DockerImage `json:"images"`
 	Class      core.ResourceClass `json:"class"`
 	Created    time.Time          `json:"created_at"`
-	Doing      string             `json:"doing,omitempty"` // while it is being launched
-	Started    bool               `json:"started,omitempty"`
-	Ended      bool               `json:"ended,omitempty"`
-	Purging    bool               `json:"purging,omitempty"`
-	Kind       cluster.Kind       `json:"kind,omitempty"`
-	Reason     string             `json:"reason,omitempty"`
+	Engine     string             `json:"engine,omitempty"` // image of the job's own Docker engine
+	// Containers are told of as they come; Entrypoint is known once the primary
+	// image is here.
+	Containers []core.Container `json:"containers,omitempty"`
+	Entrypoint []string         `json:"entrypoint,omitempty"`
+
+	Doing   string       `json:"doing,omitempty"` // while it is being launched
+	Started bool         `json:"started,omitempty"`
+	Ended   bool         `json:"ended,omitempty"`
+	Purging bool         `json:"purging,omitempty"`
+	Kind    cluster.Kind `json:"kind,omitempty"`
+	Reason  string       `json:"reason,omitempty"`
 }
 
 func (r *record) allocation(node string) cluster.Allocation {
-	a := cluster.Allocation{Attempt: r.Attempt, ID: r.Allocation, Node: node, Created: r.Created, State: cluster.Pending, Reason: r.Doing}
+	a := cluster.Allocation{Attempt: r.Attempt, ID: r.Allocation, Node: node, Created: r.Created, State: cluster.Pending, Reason: r.Doing,
+		Containers: slices.Clone(r.Containers), Entrypoint: r.Entrypoint}
 	switch {
 	case r.Ended:
 		a.State, a.Kind, a.Reason = cluster.Ended, r.Kind, r.Reason

@@ -26,6 +26,7 @@ type Cluster struct {
 	client *api.Client
 	// carriers is used when the agent may come either way.
 	carriers *carriers
+	lent     lent
 }
 
 var _ cluster.Cluster = (*Cluster)(nil)
@@ -58,11 +59,15 @@ func (c *Cluster) Submit(ctx context.Context, p cluster.Placement) error {
 	if kind == core.ExecutorDocker && len(p.Spec.Plan.Executor.Images) == 0 {
 		return &cluster.Refusal{Reason: "the job uses the docker executor and names no image"}
 	}
-	in := jobspec.Input{Attempt: p.Attempt.ID, Spec: p.Spec, Class: p.Class, OutputURLs: c.cfg.OutputURLs, BaseURL: c.cfg.BaseURL}
+	in := jobspec.Input{Attempt: p.Attempt.ID, Spec: p.Spec, Class: p.Class, OutputURLs: c.cfg.OutputURLs, BaseURL: c.cfg.BaseURL, Engine: p.Engine}
+	in.Logins, in.WithLogin = loginsOf(p)
 	job, carried, err := c.render(ctx, template, in)
 	if err != nil {
 		c.deps.Logger.Error("failed to render the job template", "attempt_id", p.Attempt.ID, "error", err)
 		return &cluster.Refusal{Reason: "the Nomad job cannot be made: " + core.ErrorMessage(err)}
+	}
+	if err := c.lend(ctx, p); err != nil {
+		return err
 	}
 	if err = c.register(ctx, job); carried && isForbidden(err) {
 		c.deps.Logger.Warn("Nomad does not let placements use the agent on clients, the build downloads it; run muster bootstrap again", "attempt_id", p.Attempt.ID, "error", err)
@@ -70,7 +75,11 @@ func (c *Cluster) Submit(ctx context.Context, p cluster.Placement) error {
 			err = c.register(ctx, job)
 		}
 	}
-	return refined(err)
+	err = refined(err)
+	if refusal := (*cluster.Refusal)(nil); errors.As(err, &refusal) {
+		c.takeBack(ctx, p.Attempt.ID)
+	}
+	return err
 }
 
 // register asks for an index of 0, which means "only if there is none" and makes
@@ -116,6 +125,7 @@ func isNotFound(err error) bool {
 func (c *Cluster) Stop(ctx context.Context, id core.AttemptID) error {
 	_, _, err := c.client.Jobs().DeregisterOpts(string(id), &api.DeregisterOptions{Purge: true}, (&api.WriteOptions{}).WithContext(ctx))
 	if err == nil || isNotFound(err) {
+		c.returned(ctx, id)
 		return nil
 	}
 	return away("stopping the Nomad job", err)
@@ -155,6 +165,7 @@ func (c *Cluster) List(ctx context.Context) ([]cluster.Allocation, error) {
 			list = append(list, ofJob(job, found[job.ID], waits[job.ID]))
 		}
 	}
+	c.sweep(ctx, list)
 	return list, nil
 }
 
@@ -199,7 +210,9 @@ func (c *Cluster) Find(ctx context.Context, id core.AttemptID) (cluster.Allocati
 		return ofJob(stub, nil, ""), nil
 	}
 	oldest := slices.MinFunc(allocs, func(a, b *api.AllocationListStub) int { return int(a.CreateTime - b.CreateTime) })
-	return ofJob(stub, oldest, ""), nil
+	found := ofJob(stub, oldest, "")
+	found.Containers = containers(oldest.TaskStates, time.Now())
+	return found, nil
 }
 
 // Watch implements cluster.Cluster.
