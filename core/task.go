@@ -89,6 +89,12 @@ type SSHAccess struct {
 	// Keys are the user's public keys in the form of authorized_keys. They are
 	// asked for when the task is placed and empty in a stored spec.
 	Keys []string `json:"keys,omitempty"`
+	// What the installation allows, filled in with the keys: forwarding of
+	// ports, how long the ended job waits while nobody is logged in, and how
+	// long at most. Zero durations are the agent's defaults.
+	Forwarding bool          `json:"forwarding,omitempty"`
+	Idle       time.Duration `json:"idle,omitempty"`
+	Most       time.Duration `json:"most,omitempty"`
 }
 
 // FailedTest names a test by the two names by which test runners are told.

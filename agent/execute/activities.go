@@ -25,6 +25,9 @@ func (j *job) activities() []activity {
 	if len(j.task.Entrypoint) > 0 {
 		all = append(all, j.entrypoint())
 	}
+	if j.task.Spec.SSH != nil {
+		all = append(all, activity{name: "Enable SSH", kind: "enable_ssh", run: j.enableSSH})
+	}
 	for _, step := range j.task.Spec.Plan.Steps {
 		all = append(all, j.planned(step))
 	}

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/muster-ci/muster/agent/ssh"
 	"github.com/muster-ci/muster/agent/stream"
 	"github.com/muster-ci/muster/core"
 	"github.com/muster-ci/muster/internal/wire"
@@ -31,6 +32,7 @@ type job struct {
 	halted    atomic.Bool // a step asked for no further ones
 
 	mute error // why the commands of the job cannot reach us, nil when they can
+	ssh       *ssh.Server // of a job that somebody may log in to, once it listens
 
 	background sync.WaitGroup
 	quit       context.CancelCauseFunc // ends the steps in the background
@@ -42,6 +44,7 @@ type job struct {
 	lost  error // the first failure of a background step to tell
 	// What its commands have added to the masks.
 	addedMasks, addedBytes int
+	logins                 int // commands over SSH
 }
 
 // activity is one step as the runner sees it.

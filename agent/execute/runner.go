@@ -29,6 +29,14 @@ type Config struct {
 	Grace    time.Duration // from SIGTERM to SIGKILL; 0 means 10 s
 	NoOutput time.Duration // silence that ends a step which sets no limit; 0 means 10 min
 	Environ  []string      // of the image; the agent's own variables are taken out
+	SSH      SSHConfig
+}
+
+// SSHConfig says where a job listens that somebody may log in to.
+type SSHConfig struct {
+	Listen  string // such as :64540; "" leaves only the way through the gateway
+	Address string // host or host:port for people; "" is the listener's own
+	Program string // muster-agent itself, which serves sftp
 }
 
 // Deps are what a Runner leans on.
@@ -114,7 +122,11 @@ func (r *Runner) steps(ctx context.Context, task core.ClaimedTask) (Result, erro
 	}
 	defer j.openAnswers()()
 	defer r.sweep()
+	defer j.closeSSH()
 	result, err := j.run(ctx)
+	if err == nil {
+		result, err = j.waitForSSH(ctx, result)
+	}
 	return result, errors.Join(err, j.endBackground(ctx))
 }
 

@@ -80,19 +80,21 @@ func (t *Table) Start(c Command) (*Process, error) {
 	return p, nil
 }
 
-// copy moves output until the other end hangs up (EIO of a terminal) or
+func (p *Process) copy(out io.Writer) { p.copied <- drain(p.output, p.ended, out) }
+
+// drain moves output until the other end hangs up (EIO of a terminal) or
 // closes, or until the command has ended and the above says that it is enough.
 // After a failed write it goes on reading, so that the command does not block
 // for ever on output that nobody takes.
-func (p *Process) copy(out io.Writer) {
+func drain(from *os.File, ended <-chan struct{}, out io.Writer) error {
 	var failed error
 	buf := make([]byte, 32<<10)
 	for left := tail; left > 0; {
-		over := p.over()
+		over := closed(ended)
 		if over {
-			p.output.SetReadDeadline(time.Now().Add(quiet))
+			from.SetReadDeadline(time.Now().Add(quiet))
 		}
-		n, err := p.output.Read(buf)
+		n, err := from.Read(buf)
 		if n > 0 && failed == nil {
 			_, failed = out.Write(buf[:n])
 		}
@@ -100,19 +102,19 @@ func (p *Process) copy(out io.Writer) {
 			left -= n
 		}
 		if errors.Is(err, os.ErrDeadlineExceeded) && !over {
-			<-p.ended // Wait is about to say so
+			<-ended // Wait is about to say so
 			continue
 		}
 		if err != nil {
 			break
 		}
 	}
-	p.copied <- failed
+	return failed
 }
 
-func (p *Process) over() bool {
+func closed(c <-chan struct{}) bool {
 	select {
-	case <-p.ended:
+	case <-c:
 		return true
 	default:
 		return false

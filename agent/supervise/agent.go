@@ -150,6 +150,7 @@ func (t *tracked) build(ctx, delivery context.Context) error {
 		BaseURL: t.cfg.BaseURL,
 		Grace:   t.cfg.Grace,
 		Environ: t.cfg.Environ,
+		SSH:     t.cfg.SSH,
 	}, execute.Deps{
 		Logger:    t.logger,
 		Clock:     t.deps.Clock,

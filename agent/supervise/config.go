@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/muster-ci/muster/agent/execute"
 	"github.com/muster-ci/muster/core"
 	"github.com/muster-ci/muster/internal/wire"
 )
@@ -34,6 +35,7 @@ type Config struct {
 	Linger       time.Duration // how long an ended build's report is tried; 0 means 6 h
 	Grace        time.Duration // from SIGTERM to SIGKILL; 0 means 10 s
 	Environ      []string      // of the image; what is the agent's own is taken out of it
+	SSH          execute.SSHConfig
 }
 
 // FromEnviron reads the variables of package wire and those above.
@@ -50,6 +52,10 @@ func FromEnviron(environ []string) (Config, error) {
 			c.SpoolDir = value
 		case EnvBaseURL:
 			c.BaseURL = value
+		case wire.EnvSSHListen:
+			c.SSH.Listen = value
+		case wire.EnvSSHAddress:
+			c.SSH.Address = value
 		case EnvGrace:
 			grace, err := time.ParseDuration(value)
 			if err != nil || grace <= 0 {

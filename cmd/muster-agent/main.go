@@ -17,6 +17,7 @@ import (
 
 	"github.com/muster-ci/muster/agent/circleci"
 	"github.com/muster-ci/muster/agent/process"
+	"github.com/muster-ci/muster/agent/ssh"
 	"github.com/muster-ci/muster/agent/supervise"
 	"github.com/muster-ci/muster/core"
 	"github.com/muster-ci/muster/internal/agentfile"
@@ -39,6 +40,9 @@ streams their output. It is started by the platform, with these variables:
   MUSTER_BASE_URL       address of the user interface, for CIRCLE_BUILD_URL
                         (default: the variable is left out)
   MUSTER_KILL_GRACE     from SIGTERM to SIGKILL of a build (default: 10s)
+  MUSTER_SSH_LISTEN     where a job that was rerun with SSH listens, for example
+                        :64540, and MUSTER_SSH_ADDRESS the host or host:port
+                        that people are shown (default: no port is opened)
   MUSTER_LOG_LEVEL      of the agent's own log on standard error: trace, debug,
                         info, warn or error (default: info)
 
@@ -73,6 +77,8 @@ func flags(args []string) int {
 	switch args[0] {
 	case "install":
 		return install(args[1:])
+	case ssh.SFTPCommand: // a child of the agent itself, not for people
+		return serveSFTP()
 	case "--help", "-h", "help":
 		fmt.Print(help)
 		return 0
@@ -83,6 +89,14 @@ func flags(args []string) int {
 		fmt.Fprintf(os.Stderr, "muster-agent: unknown argument %q\n\n%s", args[0], help)
 		return supervise.ExitUsage
 	}
+}
+
+func serveSFTP() int {
+	if err := ssh.ServeSFTP(); err != nil {
+		fmt.Fprintln(os.Stderr, "muster-agent:", err)
+		return 1
+	}
+	return 0
 }
 
 func install(args []string) int {
@@ -125,6 +139,9 @@ func runAgent(ctx context.Context, logger hclog.Logger, processes *process.Table
 		return err
 	}
 	cfg.Version = version
+	if cfg.SSH.Program, err = os.Executable(); err != nil {
+		logger.Warn("sftp will not work: the agent does not find itself", "error", err)
+	}
 	agent, err := supervise.New(cfg, supervise.Deps{Logger: logger, Clock: time.Now, NewID: core.NewID,
 		Processes: processes, Sweep: process.StopAll})
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/muster-ci/muster/agent/agenttest"
 	"github.com/muster-ci/muster/agent/circleci"
+	"github.com/muster-ci/muster/agent/ssh"
 	"github.com/muster-ci/muster/core"
 	"github.com/muster-ci/muster/internal/wire"
 )
@@ -29,6 +30,9 @@ func TestMain(m *testing.M) {
 	}
 	if os.Getenv(asAgent) != "" {
 		os.Exit(run())
+	}
+	if len(os.Args) > 1 && os.Args[1] == ssh.SFTPCommand { // by such an agent
+		os.Exit(serveSFTP())
 	}
 	os.Exit(m.Run())
 }

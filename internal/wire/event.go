@@ -18,6 +18,8 @@ const (
 	StepStarted EventType = "step:started"
 	StepEnded   EventType = "step:ended"
 	TaskEnded   EventType = "task:ended"
+	// SSHReady tells where a job can be logged in to.
+	SSHReady EventType = "ssh:ready"
 )
 
 // MaxEvent is the most bytes of one event line, its newline included.
@@ -45,6 +47,14 @@ type Event struct {
 	// OutOfMemory says that the kernel killed a process of the step that failed
 	// because the container's memory was used up.
 	OutOfMemory bool `json:"out_of_memory,omitempty"`
+
+	// Of ssh:ready. Address is host:port, or empty when the gateway is the only
+	// way; HostKey is a line of authorized_keys.
+	Address string `json:"address,omitempty"`
+	HostKey string `json:"host_key,omitempty"`
+	// Of the step that stands for a session over SSH.
+	Remote      string `json:"remote,omitempty"`
+	Fingerprint string `json:"fingerprint,omitempty"`
 
 	// Of task:started.
 	AgentVersion string `json:"agent_version,omitempty"`

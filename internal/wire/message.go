@@ -26,6 +26,11 @@ const (
 	EnvIdentityFile = "MUSTER_IDENTITY_FILE"
 	// EnvSpoolDir is a folder on the allocation's disk that the agent may fill.
 	EnvSpoolDir = "MUSTER_SPOOL_DIR"
+	// EnvSSHListen is where the agent listens for SSH, such as :64540, and
+	// EnvSSHAddress the host or host:port under which people reach that. They are
+	// set for tasks with SSH only.
+	EnvSSHListen  = "MUSTER_SSH_LISTEN"
+	EnvSSHAddress = "MUSTER_SSH_ADDRESS"
 )
 
 // Audience is what a workload identity must be meant for to be taken by
