@@ -54,6 +54,9 @@ func (p Peers) Placements() *Placements { return NewPlacements(p.caller("placeme
 // Output returns a client of core.Output.
 func (p Peers) Output() *Output { return NewOutput(p.caller("output")) }
 
+// Archives returns a client of core.Archives.
+func (p Peers) Archives() *Archives { return NewArchives(p.caller("output")) }
+
 // Stuck returns a client of core.Stuck at the service of that name.
 func (p Peers) Stuck(service string) *Stuck { return NewStuck(p.caller(service)) }
 

@@ -5,11 +5,13 @@ package output
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"net/http"
 
 	"github.com/gin-gonic/gin"
 
 	"github.com/muster-ci/muster/core"
+	"github.com/muster-ci/muster/internal/httpx"
 	"github.com/muster-ci/muster/internal/objects"
 	"github.com/muster-ci/muster/internal/wire"
 )
@@ -70,5 +72,28 @@ func (s *Service) largeCall(c *gin.Context) {
 		c.Next()
 	case <-c.Request.Context().Done():
 		c.Abort()
+	}
+}
+
+// serveBytes answers a service with bytes as they are. An answer that breaks off
+// says that there is more.
+func serveBytes[In any](s *Service, open func(context.Context, In) (io.ReadCloser, error)) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		var want In
+		if err := json.NewDecoder(io.LimitReader(c.Request.Body, 64<<10)).Decode(&want); err != nil {
+			httpx.Fail(c, core.Errorf(core.CodeInvalid, "reading what is asked for: %w", err))
+			return
+		}
+		r, err := open(c.Request.Context(), want)
+		if err != nil {
+			httpx.Fail(c, err)
+			return
+		}
+		defer r.Close()
+		c.Header("Content-Type", "application/octet-stream")
+		c.Status(http.StatusOK)
+		if _, err := io.Copy(httpx.Patient(c.Writer), r); err != nil {
+			s.abort(c, err)
+		}
 	}
 }

@@ -22,6 +22,12 @@ func (s *Service) Routes(r gin.IRouter) {
 	r.POST("/follow-steps", httpx.Callers("gateway"), s.serveSteps)                       // attempts of a pipeline as their steps change
 	r.POST("/close-attempts", httpx.Callers("placements"), httpx.Action(s.CloseAttempts)) // ended without the agent's word
 	r.POST("/stop-output", httpx.Callers("placements"), httpx.Action(s.StopOutput))       // a wish for agents
+	r.POST("/list-artifacts", httpx.Callers("gateway"), httpx.Method(s.archives.ListArtifacts))
+	r.POST("/artifact", httpx.Callers("gateway"), httpx.Method(s.archives.Artifact))
+	r.POST("/read-artifact", httpx.Callers("gateway"), serveBytes(s, s.archives.ReadArtifact)) // plain bytes
+	r.POST("/list-caches", httpx.Callers("gateway"), httpx.Method(s.archives.ListCaches))
+	r.POST("/clear-caches", httpx.Callers("gateway"), httpx.Method(s.archives.ClearCaches))
+	r.POST("/open-archive", httpx.Callers("gateway", "results"), serveBytes(s, s.archives.OpenArchive)) // plain tar
 	httpx.StuckRoutes(r, s.stuck)
 }
 

@@ -44,6 +44,7 @@ type Deps struct {
 // Peers are the services that it calls.
 type Peers struct {
 	Placements core.Placements
+	Results    archive.Results
 	// Readers returns whose a personal token is that may read output, and an
 	// error of core otherwise. It guards the routes for people only.
 	Readers func(ctx context.Context, token string) (core.UserID, error)
@@ -95,13 +96,14 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	}
 	s.archives, err = archive.New(cfg.archives(), archive.Deps{
 		Logger: deps.Logger, Clock: deps.Clock, DB: deps.DB, Hints: deps.Hints, Metrics: deps.Metrics, Objects: deps.Objects, Sealer: deps.Sealer,
+		Results: deps.Peers.Results,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("making the archives: %w", err)
 	}
 	s.stuck = &work.Shelf{
 		Service: "output", DB: deps.DB, Hints: deps.Hints, Clock: deps.Clock,
-		Topics: map[string]string{"attempts": sealTopic, "reports": reportsTopic, "archives": archive.Topic},
+		Topics: map[string]string{"attempts": sealTopic, "reports": reportsTopic, "archives": archive.Topic, "test_uploads": archive.HandoverTopic},
 	}
 	s.loops = []func(context.Context) error{s.commits.run, seal, report, s.archives.Run}
 	return s, nil

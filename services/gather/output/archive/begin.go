@@ -17,7 +17,6 @@ import (
 	"github.com/muster-ci/muster/core"
 	"github.com/muster-ci/muster/internal/store"
 	"github.com/muster-ci/muster/internal/wire"
-	"github.com/muster-ci/muster/internal/work"
 )
 
 const (
@@ -112,8 +111,7 @@ func newRow(attempt core.AttemptID, who scope, in wire.ArchiveBegin) *row {
 
 // exists tells whether there is a cache of the row's key.
 func (s *Archives) exists(ctx context.Context, r *row) (bool, error) {
-	found, err := sameKey(s.deps.DB.NewSelect().Model((*row)(nil)), r).
-		Where("(expires_at IS NULL OR expires_at > ?)", store.At(s.now())).Exists(ctx)
+	found, err := unexpired(sameKey(s.deps.DB.NewSelect().Model((*row)(nil)), r), s.now()).Exists(ctx)
 	if err != nil {
 		return false, fmt.Errorf("looking for a cache of the key: %w", err)
 	}
@@ -175,9 +173,4 @@ func (s *Archives) row(ctx context.Context, id core.ArchiveID) (*row, error) {
 // gone is the one answer for what is not there and what the caller may not see.
 func gone(id core.ArchiveID) error {
 	return core.Errorf(core.CodeNotFound, "there is no archive %.64q", id)
-}
-
-// markDue makes archives due for the sweeper.
-func (s *Archives) markDue(ctx context.Context, ids ...string) error {
-	return work.MarkDue(ctx, s.deps.DB, "archives", s.now(), ids...)
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/muster-ci/muster/core"
+	"github.com/muster-ci/muster/internal/sealed"
 	"github.com/muster-ci/muster/internal/store"
 	"github.com/muster-ci/muster/internal/wire"
 	"github.com/muster-ci/muster/internal/work"
@@ -47,7 +48,7 @@ func (s *Archives) Commit(ctx context.Context, attempt core.AttemptID, in wire.A
 	if err != nil {
 		return wire.ArchiveCommitted{}, err
 	}
-	return s.publish(ctx, c, who.Retention)
+	return s.publish(ctx, c, who)
 }
 
 // commit is one under way.
@@ -68,8 +69,9 @@ func (c *commit) check(cfg Config) error {
 		return core.Errorf(core.CodeInvalid, "the archive's sizes must not be negative")
 	}
 	for i, p := range c.in.Parts {
-		if p.Size < 1 || p.Size > wire.MaxArchivePart || p.Plain < 0 || p.Plain > p.Size {
-			return core.Errorf(core.CodeInvalid, "part %d has %d bytes for %d, it may have 1 to %d", i, p.Size, p.Plain, wire.MaxArchivePart)
+		plain, err := sealed.PlainSize(p.Size)
+		if err != nil || p.Size > wire.MaxArchivePart || p.Plain != plain && p.Plain != 0 {
+			return core.Errorf(core.CodeInvalid, "part %d cannot have %d bytes for %d, %d is the most", i, p.Size, p.Plain, wire.MaxArchivePart)
 		}
 		c.stored += p.Size
 	}
@@ -119,7 +121,7 @@ func (s *Archives) compare(ctx context.Context, c commit) error {
 
 // publish makes the archive visible in one transaction, unless the attempt has
 // ended meanwhile or another cache of the key was faster.
-func (s *Archives) publish(ctx context.Context, c commit, retention time.Duration) (wire.ArchiveCommitted, error) {
+func (s *Archives) publish(ctx context.Context, c commit, who scope) (wire.ArchiveCommitted, error) {
 	var out wire.ArchiveCommitted
 	err := s.deps.DB.Tx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		out = wire.ArchiveCommitted{}
@@ -135,7 +137,10 @@ func (s *Archives) publish(ctx context.Context, c commit, retention time.Duratio
 			out.Exists = true
 			return s.lose(ctx, tx, c, now)
 		}
-		if err := s.write(ctx, tx, c, retention, now); err != nil {
+		if err := s.write(ctx, tx, c, who.Retention, now); err != nil {
+			return err
+		}
+		if err := handOver(ctx, tx, c.archive, who, now); err != nil {
 			return err
 		}
 		out.Skipped, err = putEntries(ctx, tx, c)
@@ -154,6 +159,9 @@ func (s *Archives) publish(ctx context.Context, c commit, retention time.Duratio
 		s.metrics.bytes.WithLabelValues(string(c.archive.Kind)).Add(float64(c.stored))
 	}
 	s.deps.Hints.Notify(Topic)
+	if c.archive.Kind == core.ArchiveTestResults {
+		s.deps.Hints.Notify(HandoverTopic)
+	}
 	s.deps.Logger.Debug("archive committed", "archive_id", c.archive.ID, "kind", c.archive.Kind, "attempt_id", c.archive.Attempt,
 		"bytes", c.stored, "parts", len(c.in.Parts), "exists", out.Exists)
 	return out, nil

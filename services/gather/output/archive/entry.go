@@ -13,6 +13,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/muster-ci/muster/core"
+	"github.com/muster-ci/muster/internal/store"
 	"github.com/muster-ci/muster/internal/wire"
 )
 
@@ -24,6 +25,7 @@ type artifactRow struct {
 	Start         int64          `bun:"start"`
 	Size          int64          `bun:"size"`
 	SHA256        string         `bun:"sha256"`
+	At            store.Time     `bun:"committed_at,scanonly"` // its archive's
 }
 
 // checkEntries looks at the files of artifacts: names that stay inside of

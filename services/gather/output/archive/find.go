@@ -66,12 +66,16 @@ func (s *Archives) findCache(ctx context.Context, who scope, keys []string) (wir
 // caches narrows to the caches of a project that can be seen and whose keys
 // begin with a prefix.
 func caches(q *bun.SelectQuery, project core.ProjectID, prefix string, now time.Time) *bun.SelectQuery {
-	q = q.Where("kind = 'cache' AND state = 'committed'").Where("project_id = ?", project).
-		Where("(expires_at IS NULL OR expires_at > ?)", store.At(now))
+	q = unexpired(q.Where("kind = 'cache' AND state = 'committed'").Where("project_id = ?", project), now)
 	if prefix != "" {
 		q = q.Where("substr(cache_key, 1, ?) = ?", utf8.RuneCountInString(prefix), prefix)
 	}
 	return q
+}
+
+// unexpired narrows to what may still be seen: the sweeper comes a little late.
+func unexpired(q *bun.SelectQuery, now time.Time) *bun.SelectQuery {
+	return q.Where("(expires_at IS NULL OR expires_at > ?)", store.At(now))
 }
 
 // maxLayers bounds one answer; a workspace of so many is a mistake of a loop.
@@ -99,9 +103,8 @@ func (s *Archives) findLayers(ctx context.Context, who scope) (wire.ArchiveFound
 		place[u.Job], jobs[i] = i, u.Job
 	}
 	var rows []*row
-	err := s.deps.DB.NewSelect().Model(&rows).Where(layersQuery).Where("job_id IN (?)", bun.In(jobs)).
-		Where("project_id = ?", who.Project).Where("(expires_at IS NULL OR expires_at > ?)", store.At(s.now())).
-		Limit(maxLayers + 1).Scan(ctx)
+	q := s.deps.DB.NewSelect().Model(&rows).Where(layersQuery).Where("job_id IN (?)", bun.In(jobs)).Where("project_id = ?", who.Project)
+	err := unexpired(q, s.now()).Limit(maxLayers + 1).Scan(ctx)
 	if err != nil {
 		return out, fmt.Errorf("looking for layers of the workspace: %w", err)
 	}

@@ -29,6 +29,8 @@ type scope struct {
 	Upstream     []core.UpstreamJob  `json:"upstream,omitempty"`
 	// Retention is the plan's wish for caches, 0 for none.
 	Retention time.Duration `json:"retention,omitempty"`
+	// Tests is what results is to know of files of test results.
+	Tests core.TestUpload `json:"tests"`
 }
 
 type taskRow struct {
@@ -44,7 +46,7 @@ func Admit(ctx context.Context, tx bun.IDB, id core.AttemptID, task core.Claimed
 	row := &taskRow{Attempt: id, Scope: store.JSON[scope]{V: scope{
 		Organization: spec.Pipeline.Project.Organization.ID, Project: spec.Pipeline.Project.ID, Workflow: spec.Workflow,
 		Job: spec.Job, JobName: spec.Plan.Name, Task: spec.Task, Index: spec.Index, Number: task.Attempt.Number,
-		Fork: spec.Pipeline.Source.Fork, Upstream: spec.Upstream, Retention: spec.Plan.CacheRetention,
+		Fork: spec.Pipeline.Source.Fork, Upstream: spec.Upstream, Retention: spec.Plan.CacheRetention, Tests: testsOf(task),
 	}}}
 	if _, err := tx.NewInsert().Model(row).On("CONFLICT (attempt_id) DO NOTHING").Exec(ctx); err != nil {
 		return fmt.Errorf("noting who an attempt is: %w", err)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/muster-ci/muster/core"
 	"github.com/muster-ci/muster/internal/hints"
@@ -21,7 +22,7 @@ import (
 // sealingKey is the key of the Sealer: each service has one of its own name.
 const sealingKey = "output"
 
-// Deps are what it leans on, all of the service output's. All are needed.
+// Deps are what it leans on, all of the service output's.
 type Deps struct {
 	Logger  hclog.Logger
 	Clock   core.Clock
@@ -30,6 +31,12 @@ type Deps struct {
 	Metrics prometheus.Registerer
 	Objects *objects.Store
 	Sealer  secrets.Sealer
+	Results Results // nil: test results wait for a process that has it
+}
+
+// Results is the part of core.Results that takes files of test results.
+type Results interface {
+	AddResults(ctx context.Context, uploads []core.TestUpload) error
 }
 
 // Archives implements core.Archives, and answers agents.
@@ -38,7 +45,10 @@ type Archives struct {
 	deps    Deps
 	metrics *metrics
 	sweep   *work.Loop[*row]
+	deliver *work.Loop[*handoverRow]
 }
+
+var _ core.Archives = (*Archives)(nil)
 
 // New returns it; it starts nothing and touches no database.
 func New(cfg Config, deps Deps) (*Archives, error) {
@@ -55,11 +65,21 @@ func New(cfg Config, deps Deps) (*Archives, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making the sweeper of archives: %w", err)
 	}
+	if s.deliver, err = s.handoverLoop(); err != nil {
+		return nil, fmt.Errorf("making the hand-over of test results: %w", err)
+	}
 	return s, nil
 }
 
-// Run sweeps until ctx ends.
-func (s *Archives) Run(ctx context.Context) error { return s.sweep.Run(ctx) }
+// Run sweeps and hands over until ctx ends.
+func (s *Archives) Run(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return s.sweep.Run(ctx) })
+	if s.deps.Results != nil {
+		group.Go(func() error { return s.deliver.Run(ctx) })
+	}
+	return group.Wait()
+}
 
 // now is the clock in UTC, cut to what a row keeps.
 func (s *Archives) now() time.Time { return store.At(s.deps.Clock()).Time() }
