@@ -49,6 +49,7 @@ require (
 
 require (
 	github.com/a8m/envsubst v1.4.2 // indirect
+	github.com/bmatcuk/doublestar/v4 v4.10.4 // indirect
 	github.com/creachadair/mds v0.31.0 // indirect
 	github.com/hashicorp/yamux v0.1.2 // indirect
 	github.com/kr/fs v0.1.0 // indirect

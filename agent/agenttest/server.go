@@ -46,16 +46,17 @@ type Server struct {
 	task   core.ClaimedTask
 	limits wire.Limits
 
-	mu         sync.Mutex
-	bundle     []byte
-	fault      func(n int, path string) Fault
-	requests   int
-	nonce      string
-	stop       string
-	heartbeats int
-	streams    map[int][]byte
-	archives   archives
-	changed    chan struct{} // closed and replaced when anything happens
+	mu           sync.Mutex
+	bundle       []byte
+	fault        func(n int, path string) Fault
+	requests     int
+	nonce        string
+	stop         string
+	heartbeats   int
+	streams      map[int][]byte
+	archives     archives
+	knownTimings map[core.TestKey]wire.Timings
+	changed      chan struct{} // closed and replaced when anything happens
 }
 
 // New starts a Server that hands out task. It ends with the test.
@@ -66,6 +67,7 @@ func New(t testing.TB, task core.ClaimedTask, limits wire.Limits) *Server {
 	mux.HandleFunc("POST "+wire.PathFrames, s.frames)
 	mux.HandleFunc("POST "+wire.PathHeartbeat, s.heartbeat)
 	mux.HandleFunc("GET "+wire.PathSource, s.source)
+	mux.HandleFunc("POST "+wire.PathTimings, s.timings)
 	s.archiveRoutes(mux)
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.CloseClientConnections)

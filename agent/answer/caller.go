@@ -52,7 +52,7 @@ func (c *Caller) Call(ctx context.Context, path string, in, out any) error {
 		return core.Errorf(core.CodeUnavailable, "the job's agent cannot be reached: %w", unwrapURL(err))
 	}
 	defer response.Body.Close()
-	answer := json.NewDecoder(io.LimitReader(response.Body, maxBody))
+	answer := json.NewDecoder(io.LimitReader(response.Body, maxAnswer))
 	if response.StatusCode != http.StatusOK {
 		var refused wire.Error
 		if err := answer.Decode(&refused); err != nil || refused.Message == "" {

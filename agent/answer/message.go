@@ -9,6 +9,7 @@ const (
 	PathHalt        = "/v1/halt"         // nothing -> nothing
 	PathMask        = "/v1/mask"         // Mask -> Masked
 	PathFailedTests = "/v1/failed-tests" // nothing -> FailedTests
+	PathTimings     = "/v1/timings"      // wire.TimingsRequest -> wire.Timings
 )
 
 // Nothing is the request or answer of a call that needs none.

@@ -28,6 +28,8 @@ const Socket = "agent.sock"
 const (
 	// maxBody bounds what a command may send; the names of 200,000 tests fit.
 	maxBody = 32 << 20
+	// maxAnswer bounds what a command reads of an answer.
+	maxAnswer = wire.MaxTimings + 1<<10
 	// callTimeout bounds a call, the agent's own calls for it included.
 	callTimeout = 2 * time.Minute
 	// maxCalls is how many are answered at once; more wait.

@@ -61,6 +61,9 @@ func commands() []*command {
 		envSubst(),
 		maskAdd(),
 		stepHalt(),
+		testsGlob(),
+		testsRun(),
+		testsSplit(),
 		version(),
 	}
 }

@@ -6,8 +6,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 
@@ -16,6 +18,7 @@ import (
 
 	"github.com/muster-ci/muster/agent/answer"
 	"github.com/muster-ci/muster/core"
+	"github.com/muster-ci/muster/internal/wire"
 )
 
 func TestMain(m *testing.M) {
@@ -87,6 +90,22 @@ func (a *fakeAgent) register(server *answer.Server) {
 	server.Handle("POST "+answer.PathFailedTests, answer.JSON(func(context.Context, answer.Nothing) (answer.FailedTests, error) {
 		var failed answer.FailedTests
 		return failed, a.read("failed-tests.json", &failed.Tests)
+	}))
+	server.Handle("POST "+answer.PathTimings, answer.JSON(func(_ context.Context, request wire.TimingsRequest) (wire.Timings, error) {
+		timings := wire.Timings{Missing: "no job of that name has kept test results yet"}
+		if err := a.note("timings %s\n", request.By); err != nil {
+			return timings, err
+		}
+		var kept map[string]float64
+		if err := a.read("timings-"+string(request.By)+".json", &kept); err != nil || kept == nil {
+			return timings, err
+		}
+		timings.Missing = ""
+		for _, name := range slices.Sorted(maps.Keys(kept)) {
+			timings.Names = append(timings.Names, name)
+			timings.Seconds = append(timings.Seconds, kept[name])
+		}
+		return timings, nil
 	}))
 }
 

@@ -21,8 +21,9 @@ import (
 const (
 	// requestTimeout bounds a call with a small answer, from dialling on.
 	requestTimeout = 60 * time.Second
-	// maxAnswer bounds an answer; a claim's holds the plan and the secrets.
-	maxAnswer = 32 << 20
+	// maxAnswer bounds an answer; a claim's holds the plan and the secrets, and
+	// nothing is longer than timings.
+	maxAnswer = wire.MaxTimings
 )
 
 // StatusError is an answer that is not 2xx.

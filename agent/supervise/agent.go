@@ -158,6 +158,7 @@ func (t *tracked) build(ctx, delivery context.Context) error {
 		Processes: t.deps.Processes,
 		Masks:     t.masks,
 		Source:    t.client.Source,
+		Answer:    t.register,
 		Sweep:     t.deps.Sweep,
 	})
 	if err != nil {
