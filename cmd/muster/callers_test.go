@@ -25,6 +25,7 @@ import (
 	"github.com/muster-ci/muster/services/dispatch/placements"
 	"github.com/muster-ci/muster/services/dispatch/queue"
 	"github.com/muster-ci/muster/services/gather/output"
+	"github.com/muster-ci/muster/services/gather/results"
 	"github.com/muster-ci/muster/services/keep/identity"
 	"github.com/muster-ci/muster/services/keep/projects"
 )
@@ -48,6 +49,9 @@ var callers = map[string][]string{
 	"queue/enqueue":                       {"workflows"},
 	"queue/report-attempts":               {"placements"},
 	"queue/waiting":                       {"gateway", "workflows"},
+	"results/add-results":                 {"output"},
+	"results/failed-tests":                {"workflows"},
+	"results/test-timings":                {"output"},
 	"workflows/cancel-pipeline-workflows": {"pipelines"},
 	"workflows/create-workflows":          {"pipelines"},
 	"workflows/pipeline-workflows":        {"gateway", "pipelines"},
@@ -65,6 +69,7 @@ func TestCallers(t *testing.T) {
 		"configs": new(configs.Service).Routes, "pipelines": new(pipelines.Service).Routes,
 		"workflows": new(workflows.Service).Routes, "placements": new(placements.Service).Routes,
 		"orbs": new(orbs.Service).Routes, "queue": new(queue.Service).Routes, "output": new(output.Service).Routes,
+		"results": new(results.Service).Routes,
 		"identity": new(identity.Service).Routes, "projects": new(projects.Service).Routes,
 	} {
 		add(engine.Group("/"+name+"/v1", only))

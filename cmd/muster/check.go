@@ -17,6 +17,7 @@ import (
 	"github.com/muster-ci/muster/services/dispatch/placements"
 	"github.com/muster-ci/muster/services/dispatch/queue"
 	"github.com/muster-ci/muster/services/gather/output"
+	"github.com/muster-ci/muster/services/gather/results"
 	"github.com/muster-ci/muster/services/keep/identity"
 	"github.com/muster-ci/muster/services/keep/projects"
 )
@@ -43,12 +44,13 @@ func checkServices(s *settings.Settings) error {
 		pl = placements.Default()
 		q  = queue.Default()
 		o  = output.Default()
+		re = results.Default()
 		i  = identity.Default()
 		pr = projects.Default()
 	)
 	for name, config := range map[string]validated{
 		"gateway": &g, "configs": &c, "orbs": &or, "pipelines": &pi, "workflows": &w, "placements": &pl,
-		"queue": &q, "output": &o, "identity": &i, "projects": &pr,
+		"queue": &q, "output": &o, "results": &re, "identity": &i, "projects": &pr,
 	} {
 		if err := s.Service(name, config); err != nil {
 			return err

@@ -16,6 +16,7 @@ import (
 	"github.com/muster-ci/muster/services/coordinate/workflows"
 	"github.com/muster-ci/muster/services/dispatch/queue"
 	"github.com/muster-ci/muster/services/gather/output"
+	"github.com/muster-ci/muster/services/gather/results"
 	"github.com/muster-ci/muster/services/keep/identity"
 	"github.com/muster-ci/muster/services/keep/projects"
 )
@@ -179,7 +180,7 @@ func makeOutput(m *seams) (*running, error) {
 		Logger: m.logger.Named("output"), Clock: time.Now, DB: db, Hints: m.hints, Metrics: m.metrics,
 		Objects: bucket, Verifier: m.agents, Sealer: m.sealer,
 		Peers: output.Peers{
-			Placements: p.Placements(),
+			Placements: p.Placements(), Results: p.Results(),
 			Readers: func(ctx context.Context, token string) (core.UserID, error) {
 				user, err := users.Authenticate(ctx, token)
 				return user.ID, err
@@ -191,6 +192,25 @@ func makeOutput(m *seams) (*running, error) {
 	}
 	face := m.outputFace(s.AgentRoutes, s.ReaderRoutes)
 	return &running{service: s, internal: s.Routes, addresses: m.outputAddresses(), public: face}, nil
+}
+
+func makeResults(m *seams) (*running, error) {
+	cfg := results.Default()
+	if err := m.settings.Service("results", &cfg); err != nil {
+		return nil, err
+	}
+	db, err := m.database("results", store.Config{LargeRows: true})
+	if err != nil {
+		return nil, err
+	}
+	s, err := results.New(cfg, results.Deps{
+		Logger: m.logger.Named("results"), Clock: time.Now, DB: db, Hints: m.hints, Metrics: m.metrics,
+		Archives: m.peersOf("results").Archives(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &running{service: s, internal: s.Routes}, nil
 }
 
 func makeIdentity(m *seams) (*running, error) {

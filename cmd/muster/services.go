@@ -19,6 +19,7 @@ var services = []service{
 	{"dispatch", "placements", "makes Nomad jobs of tasks and watches over them", tables, makePlacements},
 	{"dispatch", "queue", "decides which task may run now", tables, makeQueue},
 	{"gather", "output", "takes in what builds write, on port 8585, and hands it to readers", tables, makeOutput},
+	{"gather", "results", "what the tests of jobs came to", tables, makeResults},
 	{"keep", "identity", "users and their tokens", tables, makeIdentity},
 	{"keep", "projects", "projects and their variables", tables, makeProjects},
 }
@@ -73,4 +74,4 @@ func withTables() []string {
 
 // withLoops are the services that work off rows and may set some aside for
 // administrators (core.Stuck).
-var withLoops = []string{"pipelines", "workflows", "placements", "queue", "output"}
+var withLoops = []string{"pipelines", "workflows", "placements", "queue", "output", "results"}

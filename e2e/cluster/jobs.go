@@ -17,7 +17,7 @@ import (
 )
 
 // Services are the control services, in the order of the data path.
-var Services = []string{"gateway", "configs", "orbs", "pipelines", "workflows", "placements", "queue", "output", "identity", "projects"}
+var Services = []string{"gateway", "configs", "orbs", "pipelines", "workflows", "placements", "queue", "output", "results", "identity", "projects"}
 
 // variables are what the job files are given here beyond their defaults.
 func (c *Cluster) variables(name string) []string {

@@ -57,6 +57,9 @@ func (p Peers) Output() *Output { return NewOutput(p.caller("output")) }
 // Archives returns a client of core.Archives.
 func (p Peers) Archives() *Archives { return NewArchives(p.caller("output")) }
 
+// Results returns a client of core.Results.
+func (p Peers) Results() *Results { return NewResults(p.caller("results")) }
+
 // Stuck returns a client of core.Stuck at the service of that name.
 func (p Peers) Stuck(service string) *Stuck { return NewStuck(p.caller(service)) }
 
