@@ -38,6 +38,7 @@ var callers = map[string][]string{
 	"identity/authenticate":               {"gateway", "output"},
 	"orbs/resolve-orb":                    {"configs", "gateway"},
 	"output/close-attempts":               {"placements"},
+	"output/open-archive":                 {"gateway", "results"},
 	"output/stop-output":                  {"placements"},
 	"placements/claim":                    {"output"},
 	"placements/place":                    {"queue"},
@@ -69,7 +70,7 @@ func TestCallers(t *testing.T) {
 		"configs": new(configs.Service).Routes, "pipelines": new(pipelines.Service).Routes,
 		"workflows": new(workflows.Service).Routes, "placements": new(placements.Service).Routes,
 		"orbs": new(orbs.Service).Routes, "queue": new(queue.Service).Routes, "output": new(output.Service).Routes,
-		"results": new(results.Service).Routes,
+		"results":  new(results.Service).Routes,
 		"identity": new(identity.Service).Routes, "projects": new(projects.Service).Routes,
 	} {
 		add(engine.Group("/"+name+"/v1", only))
