@@ -63,7 +63,9 @@ type Job struct {
 	CanceledBy      UserID `json:"canceled_by,omitempty"`
 	// Reason explains a status that its name does not: why a job waits, what
 	// Nomad said, what was out of memory. For people.
-	Reason        string       `json:"reason,omitempty"`
+	Reason string `json:"reason,omitempty"`
+	// SSH is the user who may log in, "" for none.
+	SSH           UserID       `json:"ssh_user,omitempty"`
 	Executor      ExecutorKind `json:"executor,omitempty"`
 	ResourceClass string       `json:"resource_class,omitempty"`
 	Parallelism   int          `json:"parallelism,omitempty"`

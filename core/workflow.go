@@ -47,7 +47,13 @@ type Workflow struct {
 	CanceledBy     UserID         `json:"canceled_by,omitempty"`
 	ErroredBy      string         `json:"errored_by,omitempty"`
 	// RerunOf is the workflow that this one repeats.
-	RerunOf   WorkflowID `json:"rerun_of,omitempty"`
+	RerunOf WorkflowID `json:"rerun_of,omitempty"`
+	// AutoRerun counts the reruns by itself that led to this workflow, and
+	// MaxAutoReruns how many there may be; both are 0 in what a person reran.
+	AutoRerun     int `json:"auto_rerun_number,omitempty"`
+	MaxAutoReruns int `json:"max_auto_reruns,omitempty"`
+	// Setup marks the workflow of a setup config.
+	Setup     bool       `json:"setup,omitempty"`
 	CreatedAt time.Time  `json:"created_at"`
 	StoppedAt *time.Time `json:"stopped_at,omitempty"`
 }
@@ -81,7 +87,9 @@ type Rerun struct {
 	// jobs to repeat with all that depend on them; it excludes FromFailed.
 	FromFailed bool    `json:"from_failed,omitempty"`
 	Jobs       []JobID `json:"jobs,omitempty"`
-	By         UserID  `json:"by"`
+	// SSH lets By log in to Jobs, which it needs.
+	SSH bool   `json:"ssh,omitempty"`
+	By  UserID `json:"by"`
 }
 
 // WorkflowCancel ends a workflow.

@@ -141,7 +141,7 @@ func markBranches(ctx context.Context, tx bun.Tx, drafts []*draft, now store.Tim
 }
 
 // create runs one transaction that adds workflows. It differs from change in
-// that the rows on the board are new: they are inserted as they come to rest.
+// that nothing is there yet to settle.
 func (s *Service) create(ctx context.Context, do func(context.Context, bun.Tx, *board) ([]*draft, error)) error {
 	var b *board
 	err := s.db.Tx(ctx, func(ctx context.Context, tx bun.Tx) error {
@@ -151,29 +151,7 @@ func (s *Service) create(ctx context.Context, do func(context.Context, bun.Tx, *
 		if err != nil {
 			return err
 		}
-		var workflows []*workflow
-		var jobs []*job
-		var plans []*jobPlan
-		for _, d := range drafts {
-			d.play(b)
-			workflows = append(workflows, d.workflow)
-			jobs = append(jobs, d.jobs...)
-			plans = append(plans, d.plans...)
-		}
-		b.close()
-		if err := s.saveQueued(ctx, tx, b); err != nil {
-			return err
-		}
-		if err := insert(ctx, tx, workflows); err != nil {
-			return fmt.Errorf("writing workflows: %w", err)
-		}
-		if err := insert(ctx, tx, jobs); err != nil {
-			return fmt.Errorf("writing jobs: %w", err)
-		}
-		if err := insert(ctx, tx, plans); err != nil {
-			return fmt.Errorf("writing plans: %w", err)
-		}
-		return nil
+		return s.save(ctx, tx, b, drafts)
 	})
 	if err != nil {
 		b.discard()

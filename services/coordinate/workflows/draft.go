@@ -49,7 +49,8 @@ func newWorkflow(n core.NewWorkflow, now store.Time) *workflow {
 		Organization: p.Project.Organization.ID, Concurrency: p.Project.Organization.Concurrency,
 		Project: p.Project.ID, ProjectSlug: p.Project.Slug(), Branch: p.Source.Branch,
 		Name: clean(n.Plan.Name), StartedBy: p.Trigger.Actor.ID, Setup: n.Setup, CreatedAt: now,
-		Redundant: redundant, Supersedes: redundant && p.Project.AutoCancel,
+		MaxAutoReruns: max(n.Plan.MaxAutoReruns, 0),
+		Redundant:     redundant, Supersedes: redundant && p.Project.AutoCancel,
 		workflowState: workflowState{Status: core.WorkflowRunning, Tally: store.JSON[tally]{V: tally{}}},
 	}
 }

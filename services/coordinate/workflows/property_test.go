@@ -129,6 +129,9 @@ func (w *world) check() error {
 		return err
 	}
 	for _, row := range rows {
+		if row.AutoRerun > 0 {
+			w.planOf[row.ID] = w.planOf[row.RerunOf]
+		}
 		var jobs []*job
 		if err := w.db.NewSelect().Model(&jobs).Where("workflow_id = ?", row.ID).Order("idx").Scan(w.ctx); err != nil {
 			return err
@@ -181,6 +184,9 @@ func (w *world) checkEnd() error {
 			return fmt.Errorf("number %d of %d is missing", n+1, len(numbers))
 		}
 	}
+	if err := w.checkAutoReruns(); err != nil {
+		return err
+	}
 	if len(w.queue.order) != tasks {
 		return fmt.Errorf("the queue got %d tasks, the jobs have %d", len(w.queue.order), tasks)
 	}
@@ -194,6 +200,40 @@ func (w *world) checkEnd() error {
 		err = fmt.Errorf("%d hand-overs were never delivered", left)
 	}
 	return err
+}
+
+// checkAutoReruns wants each failed workflow to have rerun itself once, as far as
+// it was to.
+func (w *world) checkAutoReruns() error {
+	var rows []*workflow
+	if err := w.db.NewSelect().Model(&rows).Where("project_id = ?", w.project).Scan(w.ctx); err != nil {
+		return err
+	}
+	canceled := map[core.PipelineID]bool{}
+	var pipelines []*pipeline
+	if err := w.db.NewSelect().Model(&pipelines).Where("canceled").Scan(w.ctx); err != nil {
+		return err
+	}
+	for _, p := range pipelines {
+		canceled[p.ID] = true
+	}
+	reruns := map[core.WorkflowID]int{}
+	for _, row := range rows {
+		if row.AutoRerun > 0 {
+			reruns[row.RerunOf]++
+		}
+	}
+	for _, row := range rows {
+		got := reruns[row.ID]
+		due := row.Status == core.WorkflowFailed && !row.CancelAsked && row.AutoRerun < row.MaxAutoReruns
+		switch {
+		case !due && got > 0 || got > 1:
+			return fmt.Errorf("workflow %s (%s, %d of %d) reran itself %d times", row.ID, row.Status, row.AutoRerun, row.MaxAutoReruns, got)
+		case due && got == 0 && !canceled[row.Pipeline]:
+			return fmt.Errorf("workflow %s (%s, %d of %d) did not rerun itself", row.ID, row.Status, row.AutoRerun, row.MaxAutoReruns)
+		}
+	}
+	return nil
 }
 
 func (w *world) checkTasks(j *job) error {
@@ -231,6 +271,7 @@ func newWorld(t testing.TB, seed uint64, db *store.DB, k *killer) *world {
 		n.Pipeline.ID = core.PipelineID(fmt.Sprintf("%d-p%d", seed, i/2))
 		n.Pipeline.Project.ID = w.project
 		n.Plan = randomPlan(w.r, 10)
+		n.Plan.MaxAutoReruns = w.r.IntN(3)
 		w.plans = append(w.plans, n)
 		w.planOf[n.ID] = n.Plan
 	}

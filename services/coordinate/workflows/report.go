@@ -48,7 +48,12 @@ func (s *Service) change(ctx context.Context, do func(context.Context, bun.Tx, *
 		if err := s.settle(ctx, tx, b); err != nil {
 			return err
 		}
-		return s.save(ctx, tx, b)
+		b.close()
+		again, err := s.rerunFailed(ctx, tx, b)
+		if err != nil {
+			return err
+		}
+		return s.save(ctx, tx, b, again)
 	})
 	if err != nil {
 		b.discard()

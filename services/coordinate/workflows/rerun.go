@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/uptrace/bun"
 
@@ -21,6 +22,9 @@ func (s *Service) RerunWorkflow(ctx context.Context, r core.Rerun) (core.Workflo
 	}
 	if r.FromFailed && len(r.Jobs) > 0 {
 		return core.Workflow{}, core.Errorf(core.CodeInvalid, "repeat either from the failed jobs or the jobs that are named, not both")
+	}
+	if r.SSH && (len(r.Jobs) == 0 || r.By == "") {
+		return core.Workflow{}, core.Errorf(core.CodeInvalid, "a rerun with SSH names its jobs, and only a user can ask for one")
 	}
 	var result *workflow
 	err := s.create(ctx, func(ctx context.Context, tx bun.Tx, b *board) ([]*draft, error) {
@@ -39,7 +43,7 @@ func (s *Service) RerunWorkflow(ctx context.Context, r core.Rerun) (core.Workflo
 		if !old.Status.Ended() {
 			return nil, core.Errorf(core.CodeConflict, "workflow %s is still %s; cancel it or wait for its end before repeating it", old.Name, old.Status)
 		}
-		d, err := draftRerun(ctx, tx, b, r, old, s.cfg)
+		d, err := s.draftRerun(ctx, tx, b, r, old)
 		if err != nil {
 			return nil, err
 		}
@@ -67,10 +71,17 @@ func findRerun(ctx context.Context, tx bun.Tx, r core.Rerun) (*workflow, error) 
 	return rows[0], nil
 }
 
-func draftRerun(ctx context.Context, tx bun.Tx, b *board, r core.Rerun, old *workflow, cfg Config) (*draft, error) {
+// draftRerun lays out the rerun of an ended workflow. Jobs that are on the board
+// are taken from there.
+func (s *Service) draftRerun(ctx context.Context, tx bun.Tx, b *board, r core.Rerun, old *workflow) (*draft, error) {
 	var jobs []*job
 	if err := tx.NewSelect().Model(&jobs).Where("workflow_id = ?", old.ID).Order("idx").Scan(ctx); err != nil {
 		return nil, fmt.Errorf("reading jobs: %w", err)
+	}
+	for i, j := range jobs {
+		if moved := b.jobs[j.ID]; moved != nil {
+			jobs[i] = moved
+		}
 	}
 	if len(jobs) == 0 {
 		return nil, core.Errorf(core.CodeConflict, "workflow %s never had jobs that could be repeated", old.Name)
@@ -83,7 +94,7 @@ func draftRerun(ctx context.Context, tx bun.Tx, b *board, r core.Rerun, old *wor
 	if err := tx.NewSelect().Model(&p).Where("id = ?", old.Pipeline).Scan(ctx); err != nil {
 		return nil, fmt.Errorf("reading the pipeline's context: %w", err)
 	}
-	d := newDraft(core.NewWorkflow{ID: r.ID, Pipeline: p.Context.V, Plan: plan}, b.now, cfg)
+	d := newDraft(core.NewWorkflow{ID: r.ID, Pipeline: p.Context.V, Plan: plan}, b.now, s.cfg)
 	if d.workflow.ErroredBy != "" {
 		return nil, core.Errorf(core.CodeConflict, "workflow %s cannot be repeated: %s", old.Name, d.workflow.ErroredBy)
 	}
@@ -99,7 +110,24 @@ func draftRerun(ctx context.Context, tx bun.Tx, b *board, r core.Rerun, old *wor
 			d.keep(d.jobs[i], jobs[i])
 		}
 	}
+	if r.SSH {
+		return d, d.letIn(r, jobs)
+	}
 	return d, nil
+}
+
+// letIn lets the user who asked log in to the jobs that were named.
+func (d *draft) letIn(r core.Rerun, old []*job) error {
+	for i, j := range old {
+		if !slices.Contains(r.Jobs, j.ID) {
+			continue
+		}
+		if j.Type != core.JobBuild {
+			return core.Errorf(core.CodeInvalid, "%s is a job of type %s: nothing runs in it that one could log in to", j.Name, j.Type)
+		}
+		d.jobs[i].SSH = r.By
+	}
+	return nil
 }
 
 // storedPlan puts a workflow's plan together again.

@@ -42,6 +42,9 @@ type workflow struct {
 	// Workspace is the first workflow of a line of reruns, "" in the first.
 	Workspace core.WorkflowID `bun:"workspace_id"`
 	Setup     bool            `bun:"setup"` // of a setup config
+	// AutoRerun of MaxAutoReruns is the rerun of itself that this workflow is.
+	AutoRerun     int `bun:"auto_rerun"`
+	MaxAutoReruns int `bun:"max_auto_reruns"`
 	// Supersedes: its arrival makes older ones of the branch redundant.
 	// Redundant: a newer one's arrival may end it.
 	Supersedes bool       `bun:"supersedes"`
@@ -72,7 +75,7 @@ func (w *workflow) noun() core.Workflow {
 		ID: w.ID, Name: w.Name, Pipeline: w.Pipeline, PipelineNumber: w.PipelineNumber,
 		Project: w.Project, ProjectSlug: w.ProjectSlug, Status: w.Status,
 		StartedBy: w.StartedBy, CanceledBy: w.CanceledBy, ErroredBy: w.ErroredBy,
-		RerunOf: w.RerunOf, CreatedAt: w.CreatedAt.Time(), StoppedAt: w.StoppedAt.Ptr(),
+		RerunOf: w.RerunOf, AutoRerun: w.AutoRerun, MaxAutoReruns: w.MaxAutoReruns, Setup: w.Setup, CreatedAt: w.CreatedAt.Time(), StoppedAt: w.StoppedAt.Ptr(),
 	}
 }
 
@@ -93,10 +96,12 @@ type job struct {
 	Approval      string            `bun:"approval_id"`
 	// Origin is the job whose tasks these are: itself, or for a job that a rerun
 	// kept the one that ran.
-	Origin    core.JobID `bun:"origin_id"`
-	Copied    bool       `bun:"copied"`
-	Persists  bool       `bun:"persists"` // it leaves files in the workspace
-	CreatedAt store.Time `bun:"created_at,type:bigint"`
+	Origin   core.JobID `bun:"origin_id"`
+	Copied   bool       `bun:"copied"`
+	Persists bool       `bun:"persists"` // it leaves files in the workspace
+	// SSH is the user who may log in to the job.
+	SSH       core.UserID `bun:"ssh_user"`
+	CreatedAt store.Time  `bun:"created_at,type:bigint"`
 	jobState
 }
 
@@ -130,7 +135,7 @@ func (j *job) noun() core.Job {
 		ID: j.ID, Workflow: j.Workflow, Pipeline: j.Pipeline, Project: j.Project,
 		Name: j.Name, Type: j.Type, Number: j.Number, Status: j.Status,
 		Dependencies: []core.JobID{}, ApprovalRequest: j.Approval, ApprovedBy: j.ApprovedBy,
-		CanceledBy: j.CanceledBy, Reason: j.Reason, Executor: j.Executor,
+		CanceledBy: j.CanceledBy, Reason: j.Reason, SSH: j.SSH, Executor: j.Executor,
 		ResourceClass: j.ResourceClass, Parallelism: j.Parallelism,
 		QueuedAt: j.QueuedAt.Ptr(), StartedAt: j.StartedAt.Ptr(), StoppedAt: j.StoppedAt.Ptr(),
 		CreatedAt: j.CreatedAt.Time(),

@@ -17,8 +17,14 @@ import (
 	"github.com/muster-ci/muster/internal/work"
 )
 
-// save writes what has changed on a board whose rows are all in the tables.
-func (s *Service) save(ctx context.Context, tx bun.Tx, b *board) error {
+// save writes what has changed on a board, and the new workflows of drafts, which
+// are played here and inserted as they come to rest.
+func (s *Service) save(ctx context.Context, tx bun.Tx, b *board, drafts []*draft) error {
+	fresh := map[core.WorkflowID]bool{}
+	for _, d := range drafts {
+		fresh[d.workflow.ID] = true
+		d.play(b)
+	}
 	b.close()
 	if err := s.saveQueued(ctx, tx, b); err != nil {
 		return err
@@ -26,9 +32,41 @@ func (s *Service) save(ctx context.Context, tx bun.Tx, b *board) error {
 	if err := s.saveStops(ctx, tx, b); err != nil {
 		return err
 	}
-	jobs := make([]*jobUpdate, len(b.changedJobs.list))
-	for i, j := range b.changedJobs.list {
-		jobs[i] = &jobUpdate{ID: j.ID, jobState: j.jobState}
+	if err := insertDrafts(ctx, tx, drafts); err != nil {
+		return err
+	}
+	return updateBoard(ctx, tx, b, fresh)
+}
+
+func insertDrafts(ctx context.Context, tx bun.Tx, drafts []*draft) error {
+	var workflows []*workflow
+	var jobs []*job
+	var plans []*jobPlan
+	for _, d := range drafts {
+		workflows = append(workflows, d.workflow)
+		jobs = append(jobs, d.jobs...)
+		plans = append(plans, d.plans...)
+	}
+	if err := insert(ctx, tx, workflows); err != nil {
+		return fmt.Errorf("writing workflows: %w", err)
+	}
+	if err := insert(ctx, tx, jobs); err != nil {
+		return fmt.Errorf("writing jobs: %w", err)
+	}
+	if err := insert(ctx, tx, plans); err != nil {
+		return fmt.Errorf("writing plans: %w", err)
+	}
+	return nil
+}
+
+// updateBoard writes the rows that were in the tables before; those of fresh
+// workflows were not.
+func updateBoard(ctx context.Context, tx bun.Tx, b *board, fresh map[core.WorkflowID]bool) error {
+	var jobs []*jobUpdate
+	for _, j := range b.changedJobs.list {
+		if !fresh[j.Workflow] {
+			jobs = append(jobs, &jobUpdate{ID: j.ID, jobState: j.jobState})
+		}
 	}
 	if err := update(ctx, tx, jobs); err != nil {
 		return fmt.Errorf("writing jobs: %w", err)
@@ -40,10 +78,11 @@ func (s *Service) save(ctx context.Context, tx bun.Tx, b *board) error {
 	if err := update(ctx, tx, tasks); err != nil {
 		return fmt.Errorf("writing tasks: %w", err)
 	}
-	workflows := sortedWorkflows(b)
-	updates := make([]*workflowUpdate, len(workflows))
-	for i, w := range workflows {
-		updates[i] = &workflowUpdate{ID: w.ID, workflowState: w.workflowState}
+	var updates []*workflowUpdate
+	for _, w := range sortedWorkflows(b) {
+		if !fresh[w.ID] {
+			updates = append(updates, &workflowUpdate{ID: w.ID, workflowState: w.workflowState})
+		}
 	}
 	if err := update(ctx, tx, updates); err != nil {
 		return fmt.Errorf("writing workflows: %w", err)

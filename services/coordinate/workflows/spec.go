@@ -56,13 +56,17 @@ func (t specRows) spec(row *task) core.TaskSpec {
 	w := t.workflows[row.Workflow]
 	plan := t.plans[row.Job]
 	plan.Requires = nil
-	return core.TaskSpec{
+	spec := core.TaskSpec{
 		Task: row.ID, Job: row.Job, Workflow: row.Workflow,
 		Pipeline: t.pipelines[j.Pipeline], Number: j.Number,
 		Index: row.Index, Total: j.Parallelism,
 		WorkflowName: w.Name, Plan: plan, Setup: w.Setup,
 		Workspace: cmp.Or(w.Workspace, w.ID),
 	}
+	if j.SSH != "" {
+		spec.SSH = &core.SSHAccess{User: j.SSH}
+	}
+	return spec
 }
 
 // readSpecs reads one table after the other: none of what is read ever changes
