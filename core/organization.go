@@ -9,7 +9,8 @@ type Organization struct {
 	Name string         `json:"name"` // the second part
 	// Concurrency is how many tasks of the organization may run at once.
 	// 0 means the queue's default.
-	Concurrency int `json:"concurrency,omitempty"`
+	Concurrency int                  `json:"concurrency,omitempty"`
+	Settings    OrganizationSettings `json:"settings,omitzero"`
 }
 
 // Slug returns the organization's slug, such as "gh/acme".

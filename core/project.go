@@ -19,8 +19,9 @@ type Project struct {
 	DefaultBranch string `json:"default_branch"`
 	// AutoCancel ends the older workflows of a branch that is not the default
 	// one when a newer pipeline of that branch starts.
-	AutoCancel bool      `json:"auto_cancel"`
-	CreatedAt  time.Time `json:"created_at"`
+	AutoCancel bool            `json:"auto_cancel"`
+	Settings   ProjectSettings `json:"settings,omitzero"`
+	CreatedAt  time.Time       `json:"created_at"`
 }
 
 // Slug returns the project's slug, such as "gh/acme/site".
@@ -89,8 +90,15 @@ type Projects interface {
 	ProjectBySlug(ctx context.Context, slug ProjectSlug) (Project, error)
 	// ListProjects returns a page of all projects in the order of their slugs.
 	ListProjects(ctx context.Context, page Page) (ProjectList, error)
-	// UpdateProject changes what of p differs (URL, default branch, auto-cancel).
+	// UpdateProject changes what of p differs (URL, default branch, auto-cancel,
+	// settings), not the organization.
 	UpdateProject(ctx context.Context, p Project) (Project, error)
+	// Organization returns one by the kind and the name that o has, CodeNotFound
+	// otherwise.
+	Organization(ctx context.Context, o Organization) (Organization, error)
+	// UpdateOrganization changes the concurrency and the settings of the one with
+	// o's id.
+	UpdateOrganization(ctx context.Context, o Organization) (Organization, error)
 }
 
 // ProjectList is a page of projects.

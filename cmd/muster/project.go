@@ -21,7 +21,7 @@ func projectCommand(o *options) *cobra.Command {
 	o.withProject(cmd)
 	env := &cobra.Command{Use: "env", Short: "Environment variables of a project"}
 	env.AddCommand(envSetCommand(o), envListCommand(o), envDeleteCommand(o))
-	cmd.AddCommand(projectCreateCommand(o), projectListCommand(o), env)
+	cmd.AddCommand(projectCreateCommand(o), projectListCommand(o), projectSetCommand(o), env)
 	return cmd
 }
 

@@ -20,7 +20,7 @@ func rerunCommand(o *options) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "rerun [pipeline]",
 		Short:   "Run a workflow of a pipeline again, with the same commit and config",
-		Example: "  muster rerun 12 --from-failed\n  muster rerun 12 --workflow deploy --job publish",
+		Example: "  muster rerun 12 --from-failed\n  muster rerun 12 --workflow deploy --job publish\n  muster rerun 12 --job test --ssh",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := o.connect()
@@ -53,7 +53,9 @@ func rerunCommand(o *options) *cobra.Command {
 	cmd.Flags().StringArrayVar(&request.Jobs, "job", nil, "name of a job to run with all that depend on it; may be repeated")
 	cmd.Flags().StringVar(&name, "workflow", "", "name of the workflow, where a pipeline has several")
 	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "follow the new workflow")
+	cmd.Flags().BoolVar(&request.EnableSSH, "ssh", false, "let me log in to the jobs that --job names, with `muster ssh`")
 	cmd.MarkFlagsMutuallyExclusive("from-failed", "job")
+	cmd.MarkFlagsMutuallyExclusive("from-failed", "ssh")
 	return cmd
 }
 

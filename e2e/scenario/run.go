@@ -27,6 +27,9 @@ func (p *Platform) Run(t *testing.T, s Scenario) {
 		id := p.Trigger(t, slug, s.Config)
 		p.act(t, id, s.Verdict)
 		end := p.AwaitEnd(t, id)
+		if s.Verdict.Rerun {
+			end = p.rerun(t, id, end)
+		}
 		p.check(t, end, s.Verdict)
 	})
 }
@@ -67,12 +70,26 @@ func (p *Platform) act(t *testing.T, id string, v Verdict) {
 	}
 }
 
+// rerun runs the workflows of an ended pipeline again and waits for their ends.
+func (p *Platform) rerun(t *testing.T, id string, ended State) State {
+	t.Helper()
+	for _, w := range ended.Workflows {
+		if _, err := p.Client.Rerun(t.Context(), w.ID, api.RerunRequest{FromFailed: true}); err != nil {
+			t.Fatalf("rerunning %s: %v", w.Name, err)
+		}
+	}
+	return p.AwaitEnd(t, id)
+}
+
 // check compares an ended pipeline with its verdict.
 func (p *Platform) check(t *testing.T, end State, v Verdict) {
 	t.Helper()
 	for _, w := range end.Workflows {
 		if w.Status != v.Workflow {
 			t.Errorf("workflow %s: got %s, want %s", w.Name, w.Status, v.Workflow)
+		}
+		if got, want := end.Runs[w.Name], max(v.Runs, 1); got != want {
+			t.Errorf("workflow %s: ran %d times, want %d", w.Name, got, want)
 		}
 	}
 	if v.Workflow != "" && len(end.Workflows) == 0 {

@@ -39,6 +39,11 @@ type Verdict struct {
 	Reasons map[string]string `json:"reasons,omitempty"`
 	// Approve names an approval job to approve when it is on hold.
 	Approve string `json:"approve,omitempty"`
+	// Runs is how often each workflow must have run, by itself or because of
+	// Rerun; 0 means once. Workflow, Jobs and the rest are about the last runs.
+	Runs int `json:"runs,omitempty"`
+	// Rerun runs each workflow again after its end, from failed.
+	Rerun bool `json:"rerun,omitempty"`
 	// CancelOn is "job/step: text": the job is canceled when the step's output
 	// holds the text.
 	CancelOn string `json:"cancel_on,omitempty"`

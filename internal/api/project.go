@@ -35,9 +35,26 @@ type CreatedProject struct {
 	Project
 }
 
-// AdvancedSettings are those of CircleCI's that Muster has so far.
+// ProjectSettings are the settings of a project. What an update leaves away stays.
+type ProjectSettings struct {
+	Advanced AdvancedSettings `json:"advanced"`
+}
+
+// AdvancedSettings are those of CircleCI's that Muster has so far, and behind
+// them Muster's own.
 type AdvancedSettings struct {
-	AutocancelBuilds bool `json:"autocancel_builds"`
+	AutocancelBuilds *bool   `json:"autocancel_builds,omitempty"`
+	DisableSSH       *bool   `json:"disable_ssh,omitempty" doc:"refuse reruns with SSH"`
+	BlockNewWork     *bool   `json:"block_new_work,omitempty" doc:"Muster: refuse new pipelines and reruns; what runs goes on"`
+	JobTimeLimit     *string `json:"job_time_limit,omitempty" doc:"Muster: such as 90m or 3h, after which a job has timed out; 0s for that of the organization"`
+}
+
+// OrganizationSettings are the settings of an organization; all are Muster's.
+// What an update leaves away stays.
+type OrganizationSettings struct {
+	Concurrency  *int    `json:"concurrency,omitempty" doc:"tasks that may run at once; 0 for the installation's default"`
+	BlockNewWork *bool   `json:"block_new_work,omitempty" doc:"refuse new pipelines and reruns in all projects; what runs goes on"`
+	JobTimeLimit *string `json:"job_time_limit,omitempty" doc:"such as 90m or 3h, for projects without their own; 0s for the installation's"`
 }
 
 // Variable is a project environment variable; Value is masked in answers.

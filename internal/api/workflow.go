@@ -15,6 +15,10 @@ type Workflow struct {
 	CanceledBy     string     `json:"canceled_by,omitempty"`
 	ErroredBy      string     `json:"errored_by,omitempty"`
 	PipelineNumber int64      `json:"pipeline_number"`
+	Tag            string     `json:"tag,omitempty" enum:"setup"`
+	AutoRerun      int        `json:"auto_rerun_number,omitempty" doc:"which rerun by itself this is, from 1"`
+	MaxAutoReruns  int        `json:"max_auto_reruns,omitempty" doc:"how often the workflow reruns itself"`
+	RerunOf        string     `json:"rerun_of,omitempty" doc:"Muster: the workflow that this one repeats"`
 	CreatedAt      time.Time  `json:"created_at"`
 	StoppedAt      *time.Time `json:"stopped_at"`
 }
@@ -34,13 +38,14 @@ type WorkflowJob struct {
 	StartedAt         *time.Time `json:"started_at"`
 	StoppedAt         *time.Time `json:"stopped_at,omitempty"`
 	Reason            string     `json:"reason,omitempty" doc:"Muster: why the job waits, or what a status does not tell"`
+	SSHEnabled        bool       `json:"ssh_enabled,omitempty" doc:"Muster: a user may log in to the job"`
 }
 
 // RerunRequest asks for a workflow again.
 type RerunRequest struct {
 	FromFailed bool     `json:"from_failed,omitempty" doc:"keep what succeeded; excludes jobs"`
 	Jobs       []string `json:"jobs,omitempty" doc:"ids of the jobs to repeat with all that depend on them"`
-	EnableSSH  bool     `json:"enable_ssh,omitempty" doc:"not available yet; refused"`
+	EnableSSH  bool     `json:"enable_ssh,omitempty" doc:"let me log in to the jobs, which must be named"`
 	SparseTree bool     `json:"sparse_tree,omitempty" doc:"not available; refused"`
 }
 

@@ -28,6 +28,26 @@ func (c *Client) CreateProject(ctx context.Context, slug string, p api.NewProjec
 	return call[api.CreatedProject](ctx, c, http.MethodPost, v2+"/project/"+slug, p)
 }
 
+// ProjectSettings returns the settings of a project.
+func (c *Client) ProjectSettings(ctx context.Context, slug string) (api.ProjectSettings, error) {
+	return call[api.ProjectSettings](ctx, c, http.MethodGet, v2+"/project/"+slug+"/settings", nil)
+}
+
+// SetProjectSettings changes what in names and returns all.
+func (c *Client) SetProjectSettings(ctx context.Context, slug string, in api.ProjectSettings) (api.ProjectSettings, error) {
+	return call[api.ProjectSettings](ctx, c, http.MethodPatch, v2+"/project/"+slug+"/settings", in)
+}
+
+// OrganizationSettings returns the settings of an organization, by its slug.
+func (c *Client) OrganizationSettings(ctx context.Context, slug string) (api.OrganizationSettings, error) {
+	return call[api.OrganizationSettings](ctx, c, http.MethodGet, own+"/organization/"+slug+"/settings", nil)
+}
+
+// SetOrganizationSettings changes what in names and returns all.
+func (c *Client) SetOrganizationSettings(ctx context.Context, slug string, in api.OrganizationSettings) (api.OrganizationSettings, error) {
+	return call[api.OrganizationSettings](ctx, c, http.MethodPatch, own+"/organization/"+slug+"/settings", in)
+}
+
 // Stuck returns work that was set aside, of one service or of all.
 func (c *Client) Stuck(ctx context.Context, service string) (api.StuckRows, error) {
 	path := own + "/admin/stuck"

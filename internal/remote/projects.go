@@ -38,3 +38,13 @@ func (r *Projects) ListProjects(ctx context.Context, page core.Page) (core.Proje
 func (r *Projects) UpdateProject(ctx context.Context, p core.Project) (core.Project, error) {
 	return call[core.Project](ctx, r.caller, "update-project", p)
 }
+
+// Organization implements core.Projects.
+func (r *Projects) Organization(ctx context.Context, o core.Organization) (core.Organization, error) {
+	return call[core.Organization](ctx, r.caller, "organization", o)
+}
+
+// UpdateOrganization implements core.Projects.
+func (r *Projects) UpdateOrganization(ctx context.Context, o core.Organization) (core.Organization, error) {
+	return call[core.Organization](ctx, r.caller, "update-organization", o)
+}

@@ -18,7 +18,7 @@ func TestProjectsAndVariables(t *testing.T) {
 	t.Parallel()
 	s := serve(t)
 	created := read[api.CreatedProject](t, send(t, s, http.MethodPost, "/api/v2/project/github/acme/docs", `{"auto_cancel":true}`), http.StatusCreated)
-	if created.Slug != "gh/acme/docs" || !created.Advanced.AutocancelBuilds {
+	if created.Slug != "gh/acme/docs" || !*created.Advanced.AutocancelBuilds {
 		t.Errorf("created %+v", created)
 	}
 	refused(t, send(t, s, http.MethodPost, "/api/v2/project/gh/acme/docs", ""), http.StatusConflict)
@@ -181,7 +181,22 @@ func TestWorkflows(t *testing.T) {
 	for _, bad := range []string{`{"enable_ssh":true}`, `{"sparse_tree":true}`, `{"from_failed":true,"jobs":["x"]}`} {
 		refused(t, send(t, s, http.MethodPost, path+"/rerun", bad), http.StatusBadRequest)
 	}
+	settings := "/api/v2/project/" + slug + "/settings"
+	for _, block := range []string{`{"advanced":{"disable_ssh":true}}`, `{"advanced":{"disable_ssh":false,"block_new_work":true}}`} {
+		read[api.ProjectSettings](t, send(t, s, http.MethodPatch, settings, block), http.StatusOK)
+		refused(t, send(t, s, http.MethodPost, path+"/rerun", `{"enable_ssh":true,"jobs":["`+stay.ID+`"]}`), http.StatusForbidden)
+	}
+	read[api.ProjectSettings](t, send(t, s, http.MethodPatch, settings, `{"advanced":{"block_new_work":false}}`), http.StatusOK)
+	ssh := read[api.Rerun](t, send(t, s, http.MethodPost, path+"/rerun", `{"enable_ssh":true,"jobs":["`+stay.ID+`"]}`), http.StatusAccepted)
+	for _, j := range get[api.List[api.WorkflowJob]](t, s, "/api/v2/workflow/"+ssh.WorkflowID+"/job").Items {
+		if j.SSHEnabled != (j.Name == "stay") {
+			t.Errorf("job %s: SSH %t", j.Name, j.SSHEnabled)
+		}
+	}
 	rerun := read[api.Rerun](t, send(t, s, http.MethodPost, path+"/rerun", `{"from_failed":true}`), http.StatusAccepted)
+	if w := get[api.Workflow](t, s, "/api/v2/workflow/"+rerun.WorkflowID); w.RerunOf == "" || w.AutoRerun != 0 {
+		t.Errorf("the rerun shows %+v", w)
+	}
 	eventually(t, s, "/api/v2/workflow/"+rerun.WorkflowID, "hold", "on_hold")
 	read[api.Message](t, send(t, s, http.MethodPost, "/api/muster/v1/pipelines/"+p.ID+"/cancel", ""), http.StatusAccepted)
 	s.Play()

@@ -217,6 +217,7 @@ func (c *caller) users() {
 }
 
 func (c *caller) projects() {
+	c.settings()
 	c.call("POST", "/api/v2/project/gh/acme/docs", "")
 	c.call("POST", projectPath+"/envvar", `{"name":"A","value":"b"}`)
 	c.get(projectPath, projectPath+"/envvar", projectPath+"/envvar/A", "/api/v1.1/projects", "/api/v2/me/collaborations", ownPath+"/projects")
@@ -255,4 +256,11 @@ func (c *caller) jobs(running string) {
 	c.get(projectPath+"/job/1", projectPath+"/job/"+running, "/api/v1.1/project/"+slug+"/1", "/api/v1.1/project/"+slug+"/"+running,
 		base+"/steps", base+"/events", base+"/tasks/0/steps/1/output", base+"/tasks/0/steps/1/stream")
 	c.call("POST", projectPath+"/job/"+running+"/cancel", "")
+}
+
+func (c *caller) settings() {
+	c.t.Helper()
+	c.call(http.MethodPatch, projectPath+"/settings", `{"advanced":{"disable_ssh":false}}`)
+	c.call(http.MethodPatch, ownPath+"/organization/gh/acme/settings", `{"block_new_work":false}`)
+	c.get(projectPath+"/settings", ownPath+"/organization/gh/acme/settings")
 }

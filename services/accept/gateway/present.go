@@ -95,7 +95,16 @@ func showWorkflow(w core.Workflow) api.Workflow {
 		PipelineID: string(w.Pipeline), ID: string(w.ID), Name: w.Name, ProjectSlug: w.ProjectSlug, Status: string(w.Status),
 		StartedBy: string(w.StartedBy), CanceledBy: string(w.CanceledBy), ErroredBy: w.ErroredBy,
 		PipelineNumber: w.PipelineNumber, CreatedAt: w.CreatedAt, StoppedAt: w.StoppedAt,
+		Tag: workflowTag(w), AutoRerun: w.AutoRerun, MaxAutoReruns: w.MaxAutoReruns, RerunOf: string(w.RerunOf),
 	}
+}
+
+// workflowTag is CircleCI's mark of setup workflows.
+func workflowTag(w core.Workflow) string {
+	if w.Setup {
+		return "setup"
+	}
+	return ""
 }
 
 func showWorkflowJob(j core.Job, slug string) api.WorkflowJob {
@@ -107,7 +116,7 @@ func showWorkflowJob(j core.Job, slug string) api.WorkflowJob {
 		ID: string(j.ID), Name: j.Name, Type: string(j.Type), Status: string(j.Status), JobNumber: j.Number,
 		Dependencies: dependencies, ProjectSlug: slug, ApprovalRequestID: j.ApprovalRequest,
 		ApprovedBy: string(j.ApprovedBy), CanceledBy: string(j.CanceledBy),
-		StartedAt: j.StartedAt, StoppedAt: j.StoppedAt, Reason: j.Reason,
+		StartedAt: j.StartedAt, StoppedAt: j.StoppedAt, Reason: j.Reason, SSHEnabled: j.SSH != "",
 	}
 }
 

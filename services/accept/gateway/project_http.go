@@ -32,7 +32,7 @@ func (s *Service) createProject(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return api.CreatedProject{Advanced: api.AdvancedSettings{AutocancelBuilds: p.AutoCancel}, Project: showProject(p)}, nil
+	return api.CreatedProject{Advanced: showSettings(p).Advanced, Project: showProject(p)}, nil
 }
 
 // listProjects answers GET /projects.

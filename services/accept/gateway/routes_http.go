@@ -75,6 +75,8 @@ func (s *Service) projectEndpoints() []endpoint {
 	return []endpoint{
 		{method: http.MethodGet, path: base, summary: "Get a project", status: 200, out: api.Project{}, serve: s.getProject},
 		{method: http.MethodPost, path: base, summary: "Create a project", access: accessAdmin, status: 201, in: api.NewProject{}, out: api.CreatedProject{}, serve: s.createProject},
+		{method: http.MethodGet, path: base + "/settings", summary: "Get a project's settings", status: 200, out: api.ProjectSettings{}, serve: s.getSettings},
+		{method: http.MethodPatch, path: base + "/settings", summary: "Change settings of a project", access: accessAdmin, status: 200, in: api.ProjectSettings{}, out: api.ProjectSettings{}, serve: s.updateSettings},
 		{method: http.MethodGet, path: base + "/envvar", summary: "List environment variables, masked", status: 200, out: api.List[api.Variable]{}, serve: s.listVariables},
 		{method: http.MethodPost, path: base + "/envvar", summary: "Create or replace an environment variable", access: accessAdmin, status: 201, in: api.Variable{}, out: api.Variable{}, serve: s.setVariable},
 		{method: http.MethodGet, path: base + "/envvar/:name", summary: "Get an environment variable, masked", status: 200, out: api.Variable{}, serve: s.getVariable},
@@ -124,6 +126,8 @@ func (s *Service) ownEndpoints() []endpoint {
 	step := own + "/jobs/:id/tasks/:index/steps/:step"
 	return []endpoint{
 		{method: http.MethodGet, path: own + "/projects", summary: "List projects", status: 200, query: []string{"page-token"}, out: api.List[api.Project]{}, serve: s.listProjects},
+		{method: http.MethodGet, path: own + "/organization/:vcs/:org/settings", summary: "Get an organization's settings", status: 200, out: api.OrganizationSettings{}, serve: s.getOrganization},
+		{method: http.MethodPatch, path: own + "/organization/:vcs/:org/settings", summary: "Change settings of an organization", access: accessAdmin, status: 200, in: api.OrganizationSettings{}, out: api.OrganizationSettings{}, serve: s.updateOrganization},
 		{method: http.MethodPut, path: own + "/project" + slugPath + "/bundle", summary: "Upload a git bundle to build from", status: 201, out: api.Bundle{}, media: "application/x-git-bundle", raw: s.uploadBundle},
 		{method: http.MethodPost, path: own + "/pipelines/:id/cancel", summary: "Cancel a pipeline with all of its workflows", status: 202, out: api.Message{}, serve: s.cancelPipeline},
 		{method: http.MethodGet, path: own + "/pipelines/:id/events", summary: "Follow a pipeline (server-sent events)", status: 200, headers: []string{"Last-Event-ID"}, media: "text/event-stream", raw: s.pipelineEvents},

@@ -65,8 +65,8 @@ func (s *Service) rerunWorkflow(r *request) (any, error) {
 		return nil, err
 	}
 	switch {
-	case in.EnableSSH:
-		return nil, core.Errorf(core.CodeInvalid, "Rerunning with SSH is not available on this installation yet; leave enable_ssh away.")
+	case in.EnableSSH && len(in.Jobs) == 0:
+		return nil, core.Errorf(core.CodeInvalid, "enable_ssh is for single jobs; name them in jobs.")
 	case in.SparseTree:
 		return nil, core.Errorf(core.CodeInvalid, "sparse_tree is not available; leave it away.")
 	case in.FromFailed && len(in.Jobs) > 0:
@@ -74,11 +74,14 @@ func (s *Service) rerunWorkflow(r *request) (any, error) {
 	case len(in.Jobs) > maxRerunJobs:
 		return nil, core.Errorf(core.CodeInvalid, "A rerun may name %d jobs.", maxRerunJobs)
 	}
+	if err := s.mayRerun(r, core.WorkflowID(id), in); err != nil {
+		return nil, err
+	}
 	fresh, err := s.chosenID(r, "rerun", id)
 	if err != nil {
 		return nil, err
 	}
-	rerun := core.Rerun{ID: core.WorkflowID(fresh), Workflow: core.WorkflowID(id), FromFailed: in.FromFailed, By: r.user.ID}
+	rerun := core.Rerun{ID: core.WorkflowID(fresh), Workflow: core.WorkflowID(id), FromFailed: in.FromFailed, SSH: in.EnableSSH, By: r.user.ID}
 	for _, job := range in.Jobs {
 		rerun.Jobs = append(rerun.Jobs, core.JobID(job))
 	}
@@ -86,8 +89,25 @@ func (s *Service) rerunWorkflow(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.deps.Logger.Info("workflow rerun", "workflow_id", w.ID, "rerun_of", id, "user_id", r.user.ID)
+	s.deps.Logger.Info("workflow rerun", "workflow_id", w.ID, "rerun_of", id, "ssh", in.EnableSSH, "user_id", r.user.ID)
 	return api.Rerun{WorkflowID: string(w.ID)}, nil
+}
+
+// mayRerun asks the project as it is now, which may have been closed to new work
+// or to SSH since the pipeline was triggered.
+func (s *Service) mayRerun(r *request, id core.WorkflowID, in api.RerunRequest) error {
+	w, err := s.deps.Peers.Workflows.Workflow(r.ctx(), id)
+	if err != nil {
+		return err
+	}
+	p, err := s.deps.Peers.Projects.Project(r.ctx(), w.Project)
+	if err != nil {
+		return err
+	}
+	if in.EnableSSH && p.Settings.NoSSH {
+		return core.Errorf(core.CodeForbidden, "SSH into builds is disabled in the project %s; an administrator can allow it in its settings.", p.Slug())
+	}
+	return p.Refusal()
 }
 
 // approve answers POST /workflow/{id}/approve/{approval_request_id}.

@@ -27,6 +27,9 @@ func (s *Service) CreatePipeline(ctx context.Context, n core.NewPipeline) (core.
 	if p, err := known(s.db); err != nil || p != nil {
 		return answer(p, err)
 	}
+	if err := n.Project.Refusal(); err != nil {
+		return core.Pipeline{}, err
+	}
 	born := s.compiles.Lease(row)
 	defer born.Drop()
 	err := s.db.Tx(ctx, func(ctx context.Context, tx bun.Tx) error {

@@ -47,10 +47,6 @@ var knownSteps = map[core.StepKind]bool{core.StepRun: true, core.StepCheckout: t
 // findGaps returns what a plan needs and cannot have, and what it does without.
 func findGaps(plan *core.Plan) (refused, warned []core.PipelineError) {
 	for _, w := range plan.Workflows {
-		if w.MaxAutoReruns > 0 {
-			refused = append(refused, gapError(fmt.Sprintf("The workflow '%s' asks for max_auto_reruns, which Muster cannot do yet", w.Name),
-				"rerun it from failed through the API, or give single run steps max_auto_reruns"))
-		}
 		for _, g := range w.Groups {
 			if g.SerialGroup != "" {
 				refused = append(refused, gapError(fmt.Sprintf("The job group '%s' of workflow '%s' asks for the serial-group %s, which Muster cannot hold yet", g.Name, w.Name, g.SerialGroup),

@@ -36,7 +36,6 @@ func TestGaps(t *testing.T) {
 		"macos":        {job(func(j *core.JobPlan) { j.Executor.Kind = core.ExecutorMacOS }), "macos"},
 		"aws":          {job(func(j *core.JobPlan) { j.Executor.Images[0].AWSAuth = &core.AWSAuth{OIDCRoleARN: "r"} }), "registry of cimg/base"},
 		"gcp":          {job(func(j *core.JobPlan) { j.Executor.Images[0].GCPAuth = &core.GCPAuth{} }), "registry of cimg/base"},
-		"reruns":       {&core.Plan{Workflows: []core.WorkflowPlan{{Name: "w", MaxAutoReruns: 1}}}, "max_auto_reruns"},
 		"group":        {&core.Plan{Workflows: []core.WorkflowPlan{{Name: "w", Groups: []core.GroupPlan{{Name: "g", SerialGroup: "k"}, {Name: "h"}}}}}, "job group 'g'"},
 	}
 	for _, kind := range []core.StepKind{

@@ -384,6 +384,28 @@ func TestCreatePipelineBoundsItsInput(t *testing.T) {
 	}
 }
 
+// TestBlockedProjectsStartNothing: what was accepted before stays what it is.
+func TestBlockedProjectsStartNothing(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, storetest.Open(t, "pipelines"))
+	before := b.create(request("before"))
+	for name, block := range map[string]func(*core.Project){
+		"project":      func(p *core.Project) { p.Settings.Blocked = true },
+		"organization": func(p *core.Project) { p.Organization.Settings.Blocked = true },
+	} {
+		n := request("new")
+		block(&n.Project)
+		if _, err := b.svc.CreatePipeline(b.ctx, n); core.ErrorCode(err) != core.CodeForbidden || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: got %v, want it forbidden", name, err)
+		}
+		n = request("before")
+		block(&n.Project)
+		if again, err := b.svc.CreatePipeline(b.ctx, n); err != nil || again.Number != before.Number {
+			t.Errorf("%s: the same request again: got %+v, %v", name, again, err)
+		}
+	}
+}
+
 func TestValues(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, storetest.Open(t, "pipelines"))

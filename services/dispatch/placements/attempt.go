@@ -29,7 +29,7 @@ import (
 //	a wish to stop, and the agent gone, or StopGrace canceled
 //	the allocation's end and AgentGrace              infrastructure_fail
 //	running for ClaimTimeout without a claim         infrastructure_fail
-//	claimed for TimeLimit and more without an end    infrastructure_fail
+//	claimed for its limit and LimitSlack             timedout
 const (
 	stateNew       = "new"
 	stateSubmitted = "submitted"
@@ -57,6 +57,9 @@ type attempt struct {
 	Reason     string         `bun:"reason"`
 	GoneKind   cluster.Kind   `bun:"gone_kind"`
 	GoneReason string         `bun:"gone_reason"`
+	// Limit is how long the attempt may run, in microseconds; 0 for one that was
+	// claimed before limits were kept.
+	Limit int64 `bun:"time_limit"`
 
 	SubmittedAt store.Time `bun:"submitted_at,type:bigint"`
 	StartedAt   store.Time `bun:"started_at,type:bigint"` // the allocation was seen running
@@ -85,9 +88,13 @@ const (
 	stepPurge              // it has ended: remove what is left of it
 )
 
-// limitSlack is what an agent gets on top of the time limit, which it keeps
-// itself, before it counts as stuck.
-const limitSlack = 5 * time.Minute
+// limit is how long the attempt may run.
+func (a *attempt) limit(cfg Config) time.Duration {
+	if a.Limit == 0 {
+		return cfg.TimeLimit
+	}
+	return time.Duration(a.Limit) * time.Microsecond
+}
 
 // next says what is to be done at now, or until when nothing is (zero: until
 // there is news).
@@ -104,7 +111,7 @@ func (a *attempt) next(cfg Config, now time.Time) (step, time.Time) {
 	case !a.StopAt.IsZero():
 		return after(stepStop, a.StopAt, a.grace(cfg.StopGrace), now)
 	case a.claimed():
-		return after(stepStop, a.ClaimedAt, cfg.TimeLimit+limitSlack, now)
+		return after(stepStop, a.ClaimedAt, a.limit(cfg)+cfg.LimitSlack, now)
 	case !a.StartedAt.IsZero():
 		return after(stepStop, a.StartedAt, cfg.ClaimTimeout, now)
 	default:

@@ -8,6 +8,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/uptrace/bun"
 
@@ -71,12 +72,13 @@ func (s *Service) claim(ctx context.Context, c core.Claim, known cluster.Allocat
 		if len(sp.Spec.V.Plan.Executor.Images) > 1 && !ready {
 			return errServices
 		}
+		ch.bound(a, sp.Spec.V.Pipeline.Project.TimeLimit(s.cfg.TimeLimit))
 		return nil
 	})
 	if err != nil {
 		return core.ClaimedTask{}, err
 	}
-	return core.ClaimedTask{Attempt: a.noun(), Spec: sp.Spec.V, TimeLimit: s.cfg.TimeLimit}, nil
+	return core.ClaimedTask{Attempt: a.noun(), Spec: sp.Spec.V, TimeLimit: a.limit(s.cfg)}, nil
 }
 
 // knownAllocation returns the allocation of an attempt, out of the row when it
@@ -126,8 +128,15 @@ func (c *change) bind(a *attempt, claim core.Claim, known string) error {
 	}
 	a.Nonce, a.ClaimedAt = claim.Nonce, store.At(c.now)
 	a.Waits = ""
-	c.lookAt(a, c.now.Add(c.cfg.TimeLimit+limitSlack))
+	c.touch(a)
 	return nil
+}
+
+// bound gives an attempt that was claimed its time limit, and looks at it after
+// that: the agent keeps the limit itself, if it can.
+func (c *change) bound(a *attempt, limit time.Duration) {
+	a.Limit = limit.Microseconds()
+	c.lookAt(a, a.ClaimedAt.Time().Add(limit+c.cfg.LimitSlack))
 }
 
 func same(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }

@@ -11,8 +11,13 @@ import (
 
 // Config is what an operator decides about placements.
 type Config struct {
-	// TimeLimit ends a task that runs for longer, as timed out. Default: 5h.
+	// TimeLimit ends a task that runs for longer, as timed out, where its project
+	// and its organization set no limit of their own. Default: 5h.
 	TimeLimit time.Duration `hcl:"time_limit,optional"`
+
+	// LimitSlack is what an agent gets on top of the time limit, which it keeps
+	// itself, before its allocation is stopped. Default: 5m.
+	LimitSlack time.Duration `hcl:"limit_slack,optional"`
 
 	// StopGrace is how long an agent that was asked to stop may take before its
 	// allocation is stopped. Default: 30s.
@@ -59,7 +64,7 @@ type Config struct {
 // Default returns what an operator gets who decides nothing.
 func Default() Config {
 	return Config{
-		TimeLimit: 5 * time.Hour, StopGrace: 30 * time.Second, AgentGrace: 10 * time.Second,
+		TimeLimit: 5 * time.Hour, LimitSlack: 5 * time.Minute, StopGrace: 30 * time.Second, AgentGrace: 10 * time.Second,
 		ClaimTimeout: 10 * time.Minute, PurgeDelay: 10 * time.Second, Relist: 45 * time.Second,
 		OrphanAge: 10 * time.Minute, Parallel: 8, Keep: 7 * 24 * time.Hour,
 	}
@@ -73,6 +78,7 @@ func (c Config) Validate() error {
 		least time.Duration
 	}{
 		{"time_limit", c.TimeLimit, time.Second},
+		{"limit_slack", c.LimitSlack, time.Millisecond},
 		{"stop_grace", c.StopGrace, time.Millisecond},
 		{"agent_grace", c.AgentGrace, time.Millisecond},
 		{"claim_timeout", c.ClaimTimeout, time.Second},
@@ -97,7 +103,7 @@ func (c Config) Validate() error {
 func (c Config) withDefaults() Config {
 	d := Default()
 	for _, f := range []struct{ v, def *time.Duration }{
-		{&c.TimeLimit, &d.TimeLimit}, {&c.StopGrace, &d.StopGrace}, {&c.AgentGrace, &d.AgentGrace},
+		{&c.TimeLimit, &d.TimeLimit}, {&c.LimitSlack, &d.LimitSlack}, {&c.StopGrace, &d.StopGrace}, {&c.AgentGrace, &d.AgentGrace},
 		{&c.ClaimTimeout, &d.ClaimTimeout}, {&c.PurgeDelay, &d.PurgeDelay}, {&c.Relist, &d.Relist},
 		{&c.OrphanAge, &d.OrphanAge}, {&c.Keep, &d.Keep},
 	} {

@@ -25,7 +25,7 @@ func (s *Service) ending(a *attempt) ending {
 	case !a.StopAt.IsZero():
 		return ending{status: core.JobCanceled}
 	case a.GoneAt.IsZero() && a.claimed():
-		return failure(true, "the agent on %s neither ended nor reported for longer than the time limit of %s", onNode(a), s.cfg.TimeLimit)
+		return ending{status: core.JobTimedOut, reason: fmt.Sprintf("the job ran longer than its limit of %s, and the agent on %s did not end it", a.limit(s.cfg), onNode(a))}
 	case a.GoneAt.IsZero():
 		return failure(true, "the agent on %s did not ask for its work within %s; check that this node reaches Muster's output service on port 8585", onNode(a), s.cfg.ClaimTimeout)
 	}

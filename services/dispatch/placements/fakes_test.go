@@ -26,7 +26,8 @@ type peers struct {
 	closed  map[core.AttemptID]core.AttemptClose
 	stops   map[core.AttemptID]bool
 	images  []core.DockerImage
-	setup   bool // the tasks are of a setup workflow
+	setup   bool          // the tasks are of a setup workflow
+	limit   time.Duration // of the project
 	fail    func() error
 	changed clustertest.Signal
 }
@@ -60,6 +61,7 @@ func (p *peers) TaskSpecs(_ context.Context, ids []core.TaskID) ([]core.TaskSpec
 		}
 		specs[i] = core.TaskSpec{Task: id, Number: 7}
 		specs[i].Pipeline.Project.ID = "project"
+		specs[i].Pipeline.Project.Settings.JobTimeLimit = p.limit
 		specs[i].Plan.Executor.Images = p.images
 		specs[i].Pipeline.ID, specs[i].Setup = "pipeline", p.setup
 	}

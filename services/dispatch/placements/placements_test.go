@@ -362,3 +362,35 @@ func TestAgentNeverAsks(t *testing.T) {
 	}
 	f.cleared(t, id)
 }
+
+// TestTimeLimitWithoutTheAgent: the agent is told the project's limit, and when it
+// does not keep it the run is stopped and has timed out, for good.
+func TestTimeLimitWithoutTheAgent(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, "placements", func(t *testing.T, open func() *store.DB) {
+		cfg := quick()
+		cfg.LimitSlack = 300 * time.Millisecond
+		f := fakes()
+		f.peers.limit = 200 * time.Millisecond
+		f = f.start(t, cfg, open())
+		id := f.placed(t)
+		f.cluster.Start(id)
+		claim := core.Claim{Attempt: id, Allocation: "alloc-" + string(id), Nonce: "n"}
+		for range 2 {
+			if got, err := f.Claim(context.Background(), claim); err != nil || got.TimeLimit != f.peers.limit {
+				t.Fatalf("the limit is %s (%v), want %s", got.TimeLimit, err, f.peers.limit)
+			}
+		}
+		f.report(t, id, core.JobRunning)
+		got := f.final(t, id)
+		if got.Status != core.JobTimedOut || got.Retryable || !strings.Contains(got.Reason, "limit of 200ms") {
+			t.Errorf("ended as %+v, want timedout for good, with the limit", got)
+		}
+		f.cleared(t, id)
+		f.until(t, "output to hear of it", func() bool {
+			f.peers.mu.Lock()
+			defer f.peers.mu.Unlock()
+			return f.peers.closed[id].Status == core.JobTimedOut
+		})
+	})
+}

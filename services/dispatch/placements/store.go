@@ -213,16 +213,16 @@ func writeAttempts(ctx context.Context, tx bun.Tx, rows []*attempt) error {
 			values[i] = []any{
 				a.ID, a.State, a.Allocation, a.Node, a.Waits, a.Nonce, a.Running, a.Purged,
 				string(a.Status), a.Reason, string(a.GoneKind), a.GoneReason,
-				a.SubmittedAt, a.StartedAt, a.ClaimedAt, a.StopAt, a.GoneAt, a.EndedAt,
+				a.SubmittedAt, a.StartedAt, a.ClaimedAt, a.StopAt, a.GoneAt, a.EndedAt, a.Limit,
 			}
 		}
 		query, args := batch.Values(`id, state, allocation, node, waits, nonce, running, purged,
-			status, reason, gone_kind, gone_reason, submitted_at, started_at, claimed_at, stop_at, gone_at, ended_at`, values)
+			status, reason, gone_kind, gone_reason, submitted_at, started_at, claimed_at, stop_at, gone_at, ended_at, time_limit`, values)
 		_, err := tx.NewRaw(query+` UPDATE attempts SET state = d.state, allocation = d.allocation, node = d.node,
 			waits = d.waits, nonce = d.nonce, running = d.running, purged = d.purged, status = d.status, reason = d.reason,
 			gone_kind = d.gone_kind, gone_reason = d.gone_reason, submitted_at = CAST(d.submitted_at AS BIGINT),
 			started_at = CAST(d.started_at AS BIGINT), claimed_at = CAST(d.claimed_at AS BIGINT), stop_at = CAST(d.stop_at AS BIGINT),
-			gone_at = CAST(d.gone_at AS BIGINT), ended_at = CAST(d.ended_at AS BIGINT)
+			gone_at = CAST(d.gone_at AS BIGINT), ended_at = CAST(d.ended_at AS BIGINT), time_limit = d.time_limit
 			FROM d WHERE attempts.id = d.id`, args...).Exec(ctx)
 		if err != nil {
 			return fmt.Errorf("updating attempts: %w", err)

@@ -2,7 +2,11 @@
 
 package projects
 
-import "github.com/muster-ci/muster/core"
+import (
+	"time"
+
+	"github.com/muster-ci/muster/core"
+)
 
 // Config of the projects service.
 type Config struct {
@@ -15,10 +19,15 @@ type Config struct {
 	// repository. Whoever may create projects can then read every git
 	// repository that the services can. Default: false.
 	LocalRepositories bool `hcl:"local_repositories,optional"`
+	// MaxJobTimeLimit is the most that a project or an organization may set as
+	// its job time limit. Default: 24h.
+	MaxJobTimeLimit time.Duration `hcl:"max_job_time_limit,optional"`
 }
 
 // Default returns the configuration that needs no file.
-func Default() Config { return Config{DefaultBranch: "main", MaxVariables: 500} }
+func Default() Config {
+	return Config{DefaultBranch: "main", MaxVariables: 500, MaxJobTimeLimit: 24 * time.Hour}
+}
 
 // Validate tells what is wrong with the configuration.
 func (c Config) Validate() error {
@@ -27,6 +36,9 @@ func (c Config) Validate() error {
 	}
 	if c.MaxVariables < 1 {
 		return core.Errorf(core.CodeInvalid, "projects.max_variables is %d; it must be at least 1", c.MaxVariables)
+	}
+	if c.MaxJobTimeLimit < leastTimeLimit {
+		return core.Errorf(core.CodeInvalid, "projects.max_job_time_limit is %s; it must be at least %s", c.MaxJobTimeLimit, leastTimeLimit)
 	}
 	return nil
 }

@@ -48,7 +48,7 @@ func (s *Service) UpdateProject(ctx context.Context, p core.Project) (core.Proje
 	if err != nil {
 		return core.Project{}, err
 	}
-	known.RepositoryURL, known.AutoCancel = p.RepositoryURL, p.AutoCancel
+	known.RepositoryURL, known.AutoCancel, known.Settings = p.RepositoryURL, p.AutoCancel, p.Settings
 	if p.DefaultBranch != "" {
 		known.DefaultBranch = p.DefaultBranch
 	}
@@ -101,8 +101,11 @@ func (s *Service) validSettings(p core.Project) error {
 	if err := validBranch(p.DefaultBranch); err != nil {
 		return err
 	}
-	if p.Organization.Concurrency < 0 {
-		return core.Errorf(core.CodeInvalid, "The concurrency of an organization cannot be negative.")
+	if err := s.validOrganization(p.Organization); err != nil {
+		return err
+	}
+	if err := s.validLimit(p.Settings.JobTimeLimit); err != nil {
+		return err
 	}
 	return validRepository(p.RepositoryURL, s.cfg.LocalRepositories)
 }

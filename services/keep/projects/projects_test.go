@@ -106,6 +106,7 @@ func TestUpdateProject(t *testing.T) {
 			t.Fatal(err)
 		}
 		p.RepositoryURL, p.DefaultBranch, p.AutoCancel = "git@example.com:acme/site.git", "trunk", true
+		p.Settings = core.ProjectSettings{NoSSH: true, Blocked: true, JobTimeLimit: time.Hour}
 		if _, err := s.UpdateProject(t.Context(), p); err != nil {
 			t.Fatal(err)
 		}
@@ -338,4 +339,50 @@ func TestStress(t *testing.T) {
 			wg.Wait()
 		})
 	}
+}
+
+func TestOrganizationSettings(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, "projects", func(t *testing.T, open func() *store.DB) {
+		s := start(t, projects.Default(), open())
+		p, err := s.CreateProject(t.Context(), site("site"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		o := p.Organization
+		o.Concurrency, o.Settings = 9, core.OrganizationSettings{Blocked: true, JobTimeLimit: 2 * time.Hour}
+		o.Name = "renamed" // is not changed
+		if _, err := s.UpdateOrganization(t.Context(), o); err != nil {
+			t.Fatal(err)
+		}
+		o.Name = "acme"
+		for _, by := range []core.Organization{{VCS: "gh", Name: "acme"}, {VCS: "circleci", Name: string(o.ID)}} {
+			got, err := s.Organization(t.Context(), by)
+			if diff := cmp.Diff(o, got); err != nil || diff != "" {
+				t.Errorf("by %s: %v (-want +got):\n%s", by.Slug(), err, diff)
+			}
+		}
+		if p, err = s.Project(t.Context(), p.ID); err != nil || p.Organization != o {
+			t.Errorf("its project has %+v (%v), want %+v", p.Organization, err, o)
+		}
+		if p.TimeLimit(time.Minute) != 2*time.Hour || core.ErrorCode(p.Refusal()) != core.CodeForbidden {
+			t.Errorf("limit %s, refusal %v", p.TimeLimit(time.Minute), p.Refusal())
+		}
+		p.Settings.JobTimeLimit = time.Hour
+		if p.TimeLimit(time.Minute) != time.Hour {
+			t.Errorf("limit %s, want the project's own", p.TimeLimit(time.Minute))
+		}
+		for _, limit := range []time.Duration{time.Second, 25 * time.Hour, -time.Hour} {
+			o.Settings.JobTimeLimit, p.Settings.JobTimeLimit = limit, limit
+			if _, err := s.UpdateOrganization(t.Context(), o); core.ErrorCode(err) != core.CodeInvalid {
+				t.Errorf("organization, limit %s: got %v, want invalid", limit, err)
+			}
+			if _, err := s.UpdateProject(t.Context(), p); core.ErrorCode(err) != core.CodeInvalid {
+				t.Errorf("project, limit %s: got %v, want invalid", limit, err)
+			}
+		}
+		if _, err := s.Organization(t.Context(), core.Organization{VCS: "gh", Name: "none"}); core.ErrorCode(err) != core.CodeNotFound {
+			t.Errorf("an unknown one: got %v, want not_found", err)
+		}
+	})
 }

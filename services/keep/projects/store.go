@@ -21,19 +21,26 @@ type organizationRow struct {
 	VCS         string              `bun:"vcs"`
 	Name        string              `bun:"name"`
 	Concurrency int                 `bun:"concurrency"`
+
+	Settings store.JSON[core.OrganizationSettings] `bun:"settings,type:text"`
+}
+
+func (r organizationRow) organization() core.Organization {
+	return core.Organization{ID: r.ID, VCS: r.VCS, Name: r.Name, Concurrency: r.Concurrency, Settings: r.Settings.V}
 }
 
 type projectRow struct {
 	bun.BaseModel `bun:"table:projects,alias:p"`
 
-	ID             core.ProjectID      `bun:"id,pk"`
-	OrganizationID core.OrganizationID `bun:"organization_id"`
-	Slug           string              `bun:"slug"`
-	Name           string              `bun:"name"`
-	RepositoryURL  string              `bun:"repository_url"`
-	DefaultBranch  string              `bun:"default_branch"`
-	AutoCancel     bool                `bun:"auto_cancel"`
-	CreatedAt      store.Time          `bun:"created_at"`
+	ID             core.ProjectID                   `bun:"id,pk"`
+	OrganizationID core.OrganizationID              `bun:"organization_id"`
+	Slug           string                           `bun:"slug"`
+	Name           string                           `bun:"name"`
+	RepositoryURL  string                           `bun:"repository_url"`
+	DefaultBranch  string                           `bun:"default_branch"`
+	AutoCancel     bool                             `bun:"auto_cancel"`
+	Settings       store.JSON[core.ProjectSettings] `bun:"settings,type:text"`
+	CreatedAt      store.Time                       `bun:"created_at"`
 
 	Organization *organizationRow `bun:"rel:belongs-to,join:organization_id=id"`
 }
@@ -41,10 +48,8 @@ type projectRow struct {
 func (r projectRow) project() core.Project {
 	return core.Project{
 		ID: r.ID, Name: r.Name, RepositoryURL: r.RepositoryURL, DefaultBranch: r.DefaultBranch,
-		AutoCancel: r.AutoCancel, CreatedAt: r.CreatedAt.Time(),
-		Organization: core.Organization{
-			ID: r.Organization.ID, VCS: r.Organization.VCS, Name: r.Organization.Name, Concurrency: r.Organization.Concurrency,
-		},
+		AutoCancel: r.AutoCancel, Settings: r.Settings.V, CreatedAt: r.CreatedAt.Time(),
+		Organization: r.Organization.organization(),
 	}
 }
 
@@ -85,6 +90,7 @@ func newProjectRow(p core.Project) *projectRow {
 	return &projectRow{
 		ID: p.ID, OrganizationID: p.Organization.ID, Slug: p.Slug(), Name: p.Name, RepositoryURL: p.RepositoryURL,
 		DefaultBranch: p.DefaultBranch, AutoCancel: p.AutoCancel, CreatedAt: store.At(p.CreatedAt),
+		Settings: store.JSON[core.ProjectSettings]{V: p.Settings},
 	}
 }
 
@@ -94,7 +100,7 @@ func (s *Service) organization(ctx context.Context, tx bun.Tx, o core.Organizati
 	if o.ID == "" {
 		o.ID = core.OrganizationID(s.deps.NewID())
 	}
-	row := &organizationRow{ID: o.ID, VCS: o.VCS, Name: o.Name, Concurrency: o.Concurrency}
+	row := newOrganizationRow(o)
 	if _, err := tx.NewInsert().Model(row).On("CONFLICT (vcs, name) DO NOTHING").Exec(ctx); err != nil {
 		return core.Organization{}, err
 	}
@@ -102,7 +108,31 @@ func (s *Service) organization(ctx context.Context, tx bun.Tx, o core.Organizati
 	if err := tx.NewSelect().Model(&known).Where("vcs = ? AND name = ?", o.VCS, o.Name).Scan(ctx); err != nil {
 		return core.Organization{}, err
 	}
-	return core.Organization{ID: known.ID, VCS: known.VCS, Name: known.Name, Concurrency: known.Concurrency}, nil
+	return known.organization(), nil
+}
+
+func newOrganizationRow(o core.Organization) *organizationRow {
+	return &organizationRow{
+		ID: o.ID, VCS: o.VCS, Name: o.Name, Concurrency: o.Concurrency,
+		Settings: store.JSON[core.OrganizationSettings]{V: o.Settings},
+	}
+}
+
+func (s *Service) organizationWhere(ctx context.Context, where string, args ...any) (core.Organization, error) {
+	var row organizationRow
+	err := s.deps.DB.NewSelect().Model(&row).Where(where, args...).Scan(ctx)
+	if errors.Is(err, sql.ErrNoRows) {
+		return core.Organization{}, core.Errorf(core.CodeNotFound, "Organization not found.")
+	}
+	if err != nil {
+		return core.Organization{}, fmt.Errorf("reading organization: %w", err)
+	}
+	return row.organization(), nil
+}
+
+func (s *Service) updateOrganization(ctx context.Context, o core.Organization) error {
+	_, err := s.deps.DB.NewUpdate().Model(newOrganizationRow(o)).Column("concurrency", "settings").WherePK().Exec(ctx)
+	return doing("updating organization", err)
 }
 
 // Project implements core.Projects.
@@ -138,7 +168,7 @@ func (s *Service) projectsAfter(ctx context.Context, slug string, limit int64) (
 
 func (s *Service) updateProject(ctx context.Context, p core.Project) error {
 	_, err := s.deps.DB.NewUpdate().Model(newProjectRow(p)).
-		Column("repository_url", "default_branch", "auto_cancel").WherePK().Exec(ctx)
+		Column("repository_url", "default_branch", "auto_cancel", "settings").WherePK().Exec(ctx)
 	return doing("updating project", err)
 }
 

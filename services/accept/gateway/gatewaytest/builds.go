@@ -203,8 +203,11 @@ func (p *Platform) RerunWorkflow(_ context.Context, r core.Rerun) (core.Workflow
 	}
 	w := p.addWorkflow(p.find(old.Pipeline), old.Name, script)
 	w.ID, w.RerunOf = r.ID, old.ID
-	for _, j := range w.jobs {
+	for i, j := range w.jobs {
 		j.Workflow = w.ID
+		if r.SSH && slices.Contains(r.Jobs, old.jobs[i].ID) {
+			j.SSH = r.By
+		}
 	}
 	p.playing.Go(func() { p.play(w) })
 	return w.Workflow, nil

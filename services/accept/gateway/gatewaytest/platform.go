@@ -253,6 +253,29 @@ func (p *Platform) UpdateProject(_ context.Context, project core.Project) (core.
 	return project, nil
 }
 
+// Organization implements core.Projects.
+func (p *Platform) Organization(_ context.Context, o core.Organization) (core.Organization, error) {
+	defer p.lock("Organization")()
+	for _, project := range p.projects {
+		if project.Organization.Slug() == o.Slug() {
+			return project.Organization, p.check("Organization")
+		}
+	}
+	return core.Organization{}, core.Errorf(core.CodeNotFound, "Organization not found.")
+}
+
+// UpdateOrganization implements core.Projects.
+func (p *Platform) UpdateOrganization(_ context.Context, o core.Organization) (core.Organization, error) {
+	defer p.lock("UpdateOrganization")()
+	for id, project := range p.projects {
+		if project.Organization.ID == o.ID {
+			project.Organization = o
+			p.projects[id] = project
+		}
+	}
+	return o, nil
+}
+
 // SetVariable implements core.ProjectSecrets.
 func (p *Platform) SetVariable(_ context.Context, v core.ProjectVariable) error {
 	defer p.lock("SetVariable")()

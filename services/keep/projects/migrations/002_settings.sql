@@ -1,0 +1,2 @@
+ALTER TABLE projects ADD COLUMN settings TEXT NOT NULL DEFAULT '{}';
+ALTER TABLE organizations ADD COLUMN settings TEXT NOT NULL DEFAULT '{}';
