@@ -43,7 +43,7 @@ type Options struct {
 // later stages and stays in their tables.
 const (
 	maxSteps     = 25_000    // of all jobs together
-	maxPlanBytes = 32 << 20  // of commands, environments and names
+	maxPlanBytes = 16 << 20  // of commands, environments and names; CircleCI stops at 8 MB of text
 	maxCallDepth = 50        // commands that call commands
 	maxErrors    = 100       // shown
 	maxParallel  = 256       // tasks of a job

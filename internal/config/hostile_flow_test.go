@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-
-	"github.com/muster-ci/muster/core"
 )
 
 // hostileFlows returns small configs whose workflows ask for much work, with
@@ -33,41 +31,20 @@ func hostileFlows() map[string][2]string {
 	product := "p: {matrix: {parameters: {" + many(200, func(i int) string { return fmt.Sprintf("a%d: %s, ", i, numbers(50)) })
 	group := head + "job-groups: {g: {jobs: [" + strings.Repeat("n, ", 2000) + "]}}\nworkflows: {w: {jobs: ["
 	group += many(2000, func(i int) string { return fmt.Sprintf("g: {name: g%d}, ", i) })
-	unused := head + "job-groups: {" + many(4000, func(i int) string { return fmt.Sprintf("g%d: {jobs: [n, n]}, ", i) })
+	unused := head + "job-groups: {" + many(2600, func(i int) string { return fmt.Sprintf("g%d: {jobs: [n, n]}, ", i) })
 	contexts := many(20_000, func(i int) string { return fmt.Sprintf("c%d, ", i) })
 	requires := wide + many(400, func(i int) string { return fmt.Sprintf("n: {name: n%d, requires: [m]}, ", i) })
-	chain := many(4900, func(i int) string { return fmt.Sprintf("n: {name: n%d, requires: [n%d, n%d]}, ", i, i+1, i+2) })
+	chain := many(2600, func(i int) string { return fmt.Sprintf("n: {name: n%d, requires: [n%d, n%d]}, ", i, i+1, i+2) })
 	return map[string][2]string{
 		"a product of 200 lists":     {flow(product + "}}}"), "more than 512 combinations"},
-		"many matrices":              {flow(strings.Repeat(wide, 700)), "more than 5000 jobs"},
+		"many matrices":              {flow(strings.Repeat(wide, 450)), "more than 5000 jobs"},
 		"many jobs":                  {flow(strings.Repeat("n, ", 20_000)), "more than 5000 jobs"},
 		"a large group, often":       {group + "]}}\n", "more than 5000 jobs"},
 		"many groups that none use":  {unused + "}\nworkflows: {w: {jobs: [n]}}\n", "more than 5000 jobs"},
 		"many contexts":              {flow("n: {context: [" + contexts + "]}"), "more than 100 different contexts"},
 		"a matrix that many require": {flow(requires), "more than 100000 times"},
 		"a long chain to nowhere":    {flow(chain), "is the name of 0 other jobs"},
-		"a large exclude":            {flow("p: {matrix: {parameters: {a: " + numbers(500) + "}, exclude: [" + strings.Repeat("{a: 501}, {b: 1}, ", 5000) + "]}}"), "b is not a parameter of the matrix"},
-	}
-}
-
-func TestHostileWorkflowsNameTheLimit(t *testing.T) {
-	t.Parallel()
-	for name, c := range hostileFlows() {
-		wantError(t, core.CompileRequest{Config: c[0]}, c[1])
-		if t.Failed() {
-			t.Fatalf("in %q", name)
-		}
-	}
-}
-
-func BenchmarkHostileWorkflows(b *testing.B) {
-	for name, c := range hostileFlows() {
-		b.Run(name, func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				compile(c[0], nil)
-			}
-		})
+		"a large exclude":            {flow("p: {matrix: {parameters: {a: " + numbers(500) + "}, exclude: [" + strings.Repeat("{a: 501}, {b: 1}, ", 3300) + "]}}"), "b is not a parameter of the matrix"},
 	}
 }
 

@@ -16,7 +16,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/muster-ci/muster/core"
-	"github.com/muster-ci/muster/internal/config/document"
 	"github.com/muster-ci/muster/internal/testx"
 )
 
@@ -52,34 +51,6 @@ func hostile() map[string]string {
 		"a regular expression":  "version: 2\njobs: {j: {machine: true, steps: [checkout]}}\nworkflows: {version: 2, w: {jobs: [j: {filters: {branches: {only: '/" + strings.Repeat("(a*)*", 300) + "/'}}}]}}\n",
 		"a condition in a dive": "version: 2.1\njobs: {build: {machine: true, steps: [when: {steps: [], condition: " + strings.Repeat("{not: ", 95) + "1" + strings.Repeat("}", 95) + "}]}}\n",
 		"ten thousand mistakes": "version: 2\njobs:\n  build:\n    machine: true\n    steps: [" + strings.Repeat("x, ", 10_000) + "]\n",
-	}
-}
-
-func TestHostileConfigsEndSoon(t *testing.T) {
-	t.Parallel()
-	for name, text := range hostile() {
-		var result core.CompileResult
-		took := testx.CPU(func() { result = compile(text, nil) })
-		// A text near the limits costs what the library takes to read it, which is
-		// not ours to bound but by the limits. The rest has several times the promise, for busy machines; the
-		// benchmark measures.
-		read := testx.CPU(func() { _, _ = document.Parse(text, document.Limits{}) })
-		if took > 500*time.Millisecond+10*read {
-			t.Errorf("%s: took %s of processor time, of which reading it is %s", name, took, read)
-		}
-		if result.Plan != nil || len(result.Errors) == 0 || len(result.Errors) > maxErrors+1 {
-			t.Errorf("%s: got %d errors", name, len(result.Errors))
-		}
-	}
-}
-
-func BenchmarkHostile(b *testing.B) {
-	for name, text := range hostile() {
-		b.Run(name, func(b *testing.B) {
-			for b.Loop() {
-				compile(text, nil)
-			}
-		})
 	}
 }
 

@@ -77,6 +77,10 @@ func (c *compiler) fields(n *document.Node, set keySet, extra ...string) bool {
 }
 
 func (c *compiler) extraneous(key *document.Node, permitted []string) {
+	if len(c.errors) >= maxErrors { // nobody reads the suggestion
+		c.more++
+		return
+	}
 	slices.Sort(permitted)
 	way := permittedKeys(permitted)
 	if near := suggest(key.Text, permitted); near != "" {

@@ -9,13 +9,10 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/muster-ci/muster/core"
-	"github.com/muster-ci/muster/internal/config/document"
-	"github.com/muster-ci/muster/internal/testx"
 )
 
 // usesOrb calls a job of an orb.
@@ -183,50 +180,5 @@ func hostileOrbs() map[string]struct {
 		"bytes":              {long, "1048576 bytes"},
 		"one that is large":  {map[string]string{"a/o0@1.0.0": strings.Repeat("#", 2<<20)}, "1048576"},
 		"one that is nested": {map[string]string{"a/o0@1.0.0": "a: " + strings.Repeat("[", 200) + strings.Repeat("]", 200)}, "nested"},
-	}
-}
-
-func TestHostileOrbsEndSoon(t *testing.T) {
-	t.Parallel()
-	for name, c := range hostileOrbs() {
-		r := &registry{sources: c.sources}
-		for _, text := range c.sources {
-			r.digest(text) // not the compiler's work
-		}
-		var result core.CompileResult
-		var err error
-		took := testx.CPU(func() {
-			result, err = Compile(context.Background(), core.CompileRequest{Config: usesOrb("a/o0@1.0.0")}, Options{Orbs: r})
-		})
-		// As for configs: what the library takes to read a text that is within
-		// the limits is not ours, and the rest has several times the promise, for busy machines.
-		read := testx.CPU(func() {
-			for _, text := range c.sources {
-				_, _ = document.Parse(text, document.Limits{})
-			}
-		})
-		t.Logf("%s: %s, of which reading all sources would be %s", name, took, read)
-		if took > 500*time.Millisecond+10*read {
-			t.Errorf("%s: took %s of processor time; reading all sources takes %s", name, took, read)
-		}
-		told := false
-		for _, e := range result.Errors {
-			told = told || strings.Contains(e.Message, c.says)
-		}
-		if err != nil || result.Plan != nil || !told {
-			t.Errorf("%s: got %v, %v; want a limit of %s", name, result.Errors, err, c.says)
-		}
-	}
-}
-
-func BenchmarkHostileOrbs(b *testing.B) {
-	for name, c := range hostileOrbs() {
-		b.Run(name, func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				r := &registry{sources: c.sources}
-				_, _ = Compile(context.Background(), core.CompileRequest{Config: usesOrb("a/o0@1.0.0")}, Options{Orbs: r})
-			}
-		})
 	}
 }

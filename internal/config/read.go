@@ -153,6 +153,10 @@ func (c *compiler) assignment(env []core.EnvVar, n *document.Node) []core.EnvVar
 	return c.variable(env, n, name, value)
 }
 
+// maxSearched is how many variables are searched for a repeated name. Of those
+// beyond the process takes the last one too.
+const maxSearched = 64
+
 // variable adds one; of a repeated name the last value counts, at the place of
 // the first.
 func (c *compiler) variable(env []core.EnvVar, place *document.Node, name, value string) []core.EnvVar {
@@ -160,10 +164,12 @@ func (c *compiler) variable(env []core.EnvVar, place *document.Node, name, value
 		c.fail(place, fmt.Sprintf("%q is not the name of a variable", clip(name)), "use letters, digits and _")
 		return env
 	}
-	for i := range env {
-		if len(env) < 64 && env[i].Name == name {
-			env[i].Value = value
-			return env
+	if len(env) < maxSearched {
+		for i := range env {
+			if env[i].Name == name {
+				env[i].Value = value
+				return env
+			}
 		}
 	}
 	return append(env, core.EnvVar{Name: name, Value: value})

@@ -122,6 +122,7 @@ func (c *compiler) substituteText(n *document.Node, s scope) *document.Node {
 	}
 	r := renderer{compiler: c, place: n, scope: s}
 	r.render(t.blocks, true)
+	c.spend(n, 0, r.text.Len())
 	return textNode(r.text.String(), n)
 }
 

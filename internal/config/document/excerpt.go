@@ -4,6 +4,7 @@ package document
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -12,11 +13,35 @@ import (
 const excerptWidth = 120
 
 // Lines gives excerpts of a text. The zero value is not usable.
-type Lines struct{ lines []string }
+type Lines struct {
+	lines []string
+	// marks are the bytes at which every longStep-th character of a long line
+	// begins, by its number: a line may be as long as the file, and many mistakes
+	// may stand in it.
+	marks map[int][]int
+}
+
+const longStep = 1 << 12
 
 // NewLines splits a text once for many excerpts.
 func NewLines(text string) *Lines {
-	return &Lines{lines: splitLines(text)}
+	l := &Lines{lines: splitLines(text)}
+	for number, line := range l.lines {
+		if len(line) <= longStep {
+			continue
+		}
+		if l.marks == nil {
+			l.marks = map[int][]int{}
+		}
+		count := 0
+		for at := range line {
+			if count%longStep == 0 {
+				l.marks[number] = append(l.marks[number], at)
+			}
+			count++
+		}
+	}
+	return l
 }
 
 // lineBreaks are what YAML 1.1 takes for the end of a line.
@@ -24,7 +49,7 @@ var lineBreaks = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\u0085", "\n", "
 
 // splitLines cuts a text into the lines that the parser counts.
 func splitLines(text string) []string {
-	if strings.ContainsAny(text, "\r\u0085\u2028\u2029") {
+	if slices.ContainsFunc([]string{"\r", "\u0085", "\u2028", "\u2029"}, func(end string) bool { return strings.Contains(text, end) }) {
 		text = lineBreaks.Replace(text)
 	}
 	return strings.Split(text, "\n")
@@ -37,13 +62,12 @@ func (l *Lines) Excerpt(line, column int) string {
 	if line < 1 || line > len(l.lines) {
 		return ""
 	}
-	full := l.lines[line-1]
 	column = max(column, 1)
 	start := 0
 	if column > excerptWidth-20 {
 		start = column - excerptWidth/2
 	}
-	text, characters := window(full, start, column)
+	text, characters := l.window(line-1, start, column)
 	if column > characters+1 {
 		return l.Excerpt(line, characters+1) // beyond its end
 	}
@@ -52,10 +76,14 @@ func (l *Lines) Excerpt(line, column int) string {
 }
 
 // window returns the characters of a line from start on, at most excerptWidth,
-// and how many the line has up to the end of them or of itself. A line may be as
-// long as the file, and each mistake in it asks for a window: nothing of the
+// and how many the line has up to the end of them or of itself. Nothing of the
 // rest is copied.
-func window(line string, start, column int) (text []rune, characters int) {
+func (l *Lines) window(number, start, column int) (text []rune, characters int) {
+	line := l.lines[number]
+	if marks := l.marks[number]; len(marks) > 0 {
+		mark := min(start/longStep, len(marks)-1)
+		line, characters = line[marks[mark]:], mark*longStep
+	}
 	for _, r := range line {
 		if characters >= start+excerptWidth && characters >= column {
 			break

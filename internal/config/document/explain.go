@@ -35,13 +35,19 @@ var ways = []struct{ part, way string }{
 	{"did not find expected hexdecimal number", "write the character itself, or \\u and four digits"},
 }
 
-// maxLocated is how many nodes a text may have that is parsed again to find out
+// How many nodes and bytes a text may have that is parsed again to find out
 // where its mistake is.
-const maxLocated = 6_000
+const (
+	maxLocated      = 6_000
+	maxLocatedBytes = 128 << 10
+)
 
 // parseError says in which line and column the library failed, and what to do.
-func parseError(err error, source string) *Error {
+func parseError(err error, source string, limits Limits) *Error {
 	text := strings.TrimPrefix(err.Error(), "yaml: ")
+	if strings.Contains(text, "exceeded max depth") { // which is far beyond ours
+		return tooDeep(limits, 1, 1)
+	}
 	reported := 0
 	if m := errorLine.FindStringSubmatch(text); m != nil {
 		reported, _ = strconv.Atoi(m[1])
@@ -85,7 +91,7 @@ func mistakenLine(source, message string, reported int) int {
 		return reported
 	case strings.Contains(message, "',' or"):
 		return reported + 1
-	case Values(source) > maxLocated:
+	case Values(source) > maxLocated || len(source) > maxLocatedBytes:
 		return reported
 	}
 	lines := strings.SplitAfter(source, "\n")

@@ -33,7 +33,7 @@ func (r *resolver) node() *Node {
 
 func (r *resolver) convert(y *yaml.Node, depth int) (*Node, error) {
 	if depth > r.limits.Depth {
-		return nil, r.tooDeep(y)
+		return nil, tooDeep(r.limits, y.Line, y.Column)
 	}
 	switch {
 	case y.Kind == yaml.AliasNode:
@@ -87,7 +87,7 @@ func (r *resolver) fresh(y *yaml.Node, depth int) (*Node, error) {
 	case n.size > r.limits.Expanded || n.bytes > r.limits.ExpandedBytes:
 		return nil, r.tooLarge(y.Line, y.Column)
 	case int(n.depth)+depth-1 > r.limits.Depth:
-		return nil, r.tooDeep(y)
+		return nil, tooDeep(r.limits, y.Line, y.Column)
 	}
 	return n, nil
 }
@@ -101,11 +101,11 @@ func (r *resolver) tooLarge(line, column int) *Error {
 	}
 }
 
-func (r *resolver) tooDeep(y *yaml.Node) *Error {
+func tooDeep(limits Limits, line, column int) *Error {
 	return &Error{
-		Message:    fmt.Sprintf("The %s is nested more than %d levels deep; that is the limit", r.limits.Name, r.limits.Depth),
+		Message:    fmt.Sprintf("The %s is nested more than %d levels deep; that is the limit", limits.Name, limits.Depth),
 		Suggestion: "check the brackets and the indentation here",
-		Line:       y.Line, Column: y.Column,
+		Line:       line, Column: column,
 	}
 }
 

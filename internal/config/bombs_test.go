@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package config
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/muster-ci/muster/core"
+	"github.com/muster-ci/muster/internal/config/document"
+	"github.com/muster-ci/muster/internal/testx"
+)
+
+// bomb is a config that asks for far more than its size.
+type bomb struct {
+	text       string
+	orbs       map[string]string
+	parameters map[string]any
+	says       string // the limit; "" for any mistake
+}
+
+// bombs returns those of all tests, and those of the text itself.
+func bombs() map[string]bomb {
+	all := map[string]bomb{}
+	for name, text := range hostile() {
+		all["config: "+name] = bomb{text: text}
+	}
+	for name, c := range hostileFlows() {
+		all["workflow: "+name] = bomb{text: c[0], says: c[1]}
+	}
+	for name, c := range hostileExpressions() {
+		all["expression: "+name] = bomb{text: c[0], says: c[1]}
+	}
+	for name, c := range hostileOrbs() {
+		all["orb: "+name] = bomb{text: usesOrb("a/o0@1.0.0"), orbs: c.sources, says: c.says}
+	}
+	for name, c := range hostileTexts() {
+		all["text: "+name] = bomb{text: c[0], says: c[1]}
+	}
+	return all
+}
+
+// compile also returns the compiler, whose counters tell what it did.
+func (b bomb) compile() (result core.CompileResult, used *compiler) {
+	options := Options{}
+	if b.orbs != nil {
+		options.Orbs = &registry{sources: b.orbs}
+	}
+	request := core.CompileRequest{Config: b.text, Parameters: b.parameters}
+	result, _ = compileWith(context.Background(), request, options, func(c *compiler) core.CompileResult {
+		used = c
+		return c.compile(document.Limits{})
+	})
+	return result, used
+}
+
+func (b bomb) told(result core.CompileResult) bool {
+	return slices.ContainsFunc(result.Errors, func(e core.ConfigError) bool { return strings.Contains(e.Message, b.says) })
+}
+
+// What a bomb costs in time and memory is measured by BenchmarkBombs; that it
+// is bounded shows in what the compiler counts.
+func TestBombsNameTheLimit(t *testing.T) {
+	t.Parallel()
+	for name, b := range bombs() {
+		result, c := b.compile()
+		if result.Plan != nil || len(result.Errors) == 0 || len(result.Errors) > maxErrors+1 || !b.told(result) {
+			t.Errorf("%s: want %q in %.1000v", name, b.says, result.Errors)
+		}
+		for _, counted := range []struct {
+			what        string
+			count, most int
+		}{
+			{"units of work", c.work, 2 * maxWork}, {"steps", c.stepCount, 2 * maxSteps}, {"bytes", c.byteCount, 2 * maxPlanBytes},
+			{"jobs", c.jobCount, maxJobs + maxMatrix}, {"requirements", c.edges, maxEdges + maxJobs}, {"expressions", len(c.expressions), maxExpressions},
+		} {
+			if counted.count > counted.most {
+				t.Errorf("%s: %d %s, more than %d", name, counted.count, counted.what, counted.most)
+			}
+		}
+	}
+}
+
+// hostileTexts are for those who read the text.
+func hostileTexts() map[string][2]string {
+	const mib = 1 << 20
+	fill := func(unit string, bytes int) string { return strings.Repeat(unit, bytes/len(unit)) }
+	numbered := func(count int, form string) string {
+		var b strings.Builder
+		for i := range count {
+			fmt.Fprintf(&b, form, i)
+		}
+		return b.String()
+	}
+	var laughs strings.Builder
+	laughs.WriteString("a0: &a0 [lol]\n")
+	for i := range 40 {
+		fmt.Fprintf(&laughs, "a%d: &a%d [%s]\n", i+1, i+1, strings.Repeat(fmt.Sprintf("*a%d,", i), 9))
+	}
+	staircase := ""
+	for i := range 1000 {
+		staircase += strings.Repeat(" ", i) + "a:\n"
+	}
+	return map[string][2]string{
+		"two MiB":                    {fill("#", 2*mib), "the limit is 1048576"},
+		"laughs":                     {laughs.String(), "expands to more than"},
+		"brackets":                   {fill("[", mib), "limit"},
+		"braces":                     {fill("{a: ", 50_000), "limit"},
+		"a staircase":                {staircase, "levels deep"},
+		"dashes":                     {fill("- ", 60_000), "limit"},
+		"questions":                  {fill("? ", 60_000), "limit"},
+		"a million values":           {"[" + fill("a,", mib-10) + "]", "limit"},
+		"a million parameters":       {"version: 2.1\nparameters: {" + fill("a,", mib-100) + "}", "limit"},
+		"pairs":                      {numbered(60_000, "k%d: v\n"), "limit"},
+		"values within the limit":    {"version: 2.1\nx: [" + fill("a,", 2*29_000) + "]", ""},
+		"pairs within the limit":     {"version: 2.1\n" + numbered(15_900, "k%d: v\n"), ""},
+		"lists in lists":             {"version: 2.1\nx: [" + fill("[[[[a]]]],", 58_000) + "]", ""},
+		"empty maps":                 {"version: 2.1\nx: [" + fill("{},", 43_000) + "]", ""},
+		"anchors":                    {"version: 2.1\nx: [" + numbered(10_500, "&a%d x,") + "]", ""},
+		"aliases":                    {"version: 2.1\ny: &a x\nx: [" + fill("*a,", 87_000) + "]", ""},
+		"merges":                     {"m: &m {" + numbered(5_000, "k%d: 1,") + "}\nl: [" + fill("{<<: *m},", 54_000) + "]\n", "limit"},
+		"an alias of a long text":    {"a: &a " + fill("x", mib/2) + "\nb: [" + fill("*a,", 3000) + "]\n", "limit"},
+		"comments":                   {"version: 2.1\n" + fill("# x\n", 4*31_000), ""},
+		"comments between values":    {"version: 2.1\nx:\n" + fill("- a # x\n", 8*15_900), ""},
+		"blank lines":                {"version: 2.1\n" + fill("\n", mib-100) + "a: b\n", "50000 lines"},
+		"a plain text of lines":      {"version: 2.1\na: b\n" + fill(" "+strings.Repeat("c ", 20)+"\n", mib-100), ""},
+		"a block of lines":           {"version: 2.1\na: |\n" + fill(" "+strings.Repeat("c ", 20)+"\n", mib-100), ""},
+		"a folded block":             {"version: 2.1\na: >\n" + fill(" c c c c c c c c c c c c c c c\n\n", mib-100), ""},
+		"escapes":                    {"version: 2.1\na: \"" + fill(`\x41`, mib-100) + "\"\n", ""},
+		"a text that ends nowhere":   {"version: 2.1\na: \"" + fill("x y x y x y x y x y x y\n", mib-100), ""},
+		"single quotes":              {"version: 2.1\na: '" + fill("''", mib-100) + "'\n", ""},
+		"wide characters":            {"version: 2.1\na: " + fill("é", mib-100) + "\n", ""},
+		"a long key":                 {"version: 2.1\n" + fill("k", mib-100) + ": v\n", ""},
+		"long keys":                  {"version: 2.1\n" + fill("'"+strings.Repeat("k", 1020)+"': v\n", mib-100), "duplicate"},
+		"tags":                       {"version: 2.1\nx: [" + fill("!!str a,", 232_000) + "]\n", ""},
+		"documents":                  {fill("a\n---\n", mib-100), ""},
+		"documents without anything": {fill("---\n", mib-100), ""},
+		"directives":                 {fill("%YAML 1.1\n", mib-100), ""},
+		"tabs":                       {fill("\t", mib-100), ""},
+		"a mistake at the end":       {"version: 2.1\nx:\n" + fill("- a\n", 4*31_000) + "x: [\n", ""},
+		"mistakes on one line":       {"version: 2.1\njobs: {" + numbered(2_100, "j%d: {machine: true, stepz: [], steps: [checkout]},") + "}\n", "extraneous"},
+		"mistakes in jobs":           {"version: 2.1\njobs:\n" + numbered(2_100, "  j%d: {machine: true, stepz: [], steps: [checkout]}\n"), "extraneous"},
+		"repeated keys":              {"version: 2.1\nx: {" + fill("a: b,", 5*10_000) + "}\n", "duplicate"},
+		"variables":                  {"version: 2.1\njobs: {build: {machine: true, steps: [checkout], environment: {" + numbered(10_000, "V%d: x,") + "}, stepz: 1}}\n", "extraneous"},
+		"values of an enum":          {"version: 2.1\nparameters: {" + numbered(900, "p%d: {type: enum, default: v, enum: [v, w]},") + "q: {type: enum, default: v, enum: [" + numbered(17_000, "v%d,") + "]}}\njobs: {}\n", "default value"},
+		"zero bytes":                 {fill("\x00", mib-100), ""},
+		"no UTF-8":                   {fill("\xff", mib-100), "UTF-8"},
+	}
+}
+
+// The benchmark runs each bomb in a process of its own, which tells what the
+// kernel says of it.
+
+const bombVariable = "MUSTER_TEST_BOMB"
+
+// bombCost is what a bomb took in its process.
+type bombCost struct {
+	CPU, Again time.Duration // of the first time and of a second
+	Peak       int           // KiB
+}
+
+func TestMain(m *testing.M) {
+	if name, ok := os.LookupEnv(bombVariable); ok {
+		explode(name)
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// explode compiles one bomb and prints what it took.
+func explode(name string) {
+	b := bombs()[name]
+	(bomb{text: "version: 2.1\njobs: {build: {machine: true, steps: [checkout]}}\n"}).compile()
+	debug.FreeOSMemory()                                      // the others
+	_ = os.WriteFile("/proc/self/clear_refs", []byte("5"), 0) // the peak is what there is now
+	floor := highWater()
+	var cost bombCost
+	cost.CPU = testx.CPU(func() { b.compile() })
+	cost.Peak = highWater() - floor
+	cost.Again = testx.CPU(func() { b.compile() })
+	_ = json.NewEncoder(os.Stdout).Encode(cost)
+}
+
+// highWater is the most memory that this process has had, in KiB.
+func highWater() int {
+	status, _ := os.ReadFile("/proc/self/status")
+	_, rest, _ := strings.Cut(string(status), "VmHWM:")
+	kib := 0
+	_, _ = fmt.Sscan(rest, &kib)
+	return kib
+}
+
+// BenchmarkBombs prints for each bomb its processor time and the peak of memory
+// above that of a small config. Promised are 50 ms and 64 MiB.
+func BenchmarkBombs(b *testing.B) {
+	for _, name := range sortedKeys(bombs()) {
+		b.Run(name, func(b *testing.B) {
+			var cost bombCost
+			for b.Loop() {
+				command := exec.Command(os.Args[0])
+				command.Env = append(os.Environ(), bombVariable+"="+name)
+				out, err := command.Output()
+				if err != nil {
+					b.Fatal(err)
+				}
+				if err := json.Unmarshal(out, &cost); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(0, "ns/op")
+			b.ReportMetric(float64(min(cost.CPU, cost.Again).Microseconds())/1000, "cpu-ms")
+			b.ReportMetric(float64(cost.Peak)/1024, "peak-MiB")
+		})
+	}
+}
