@@ -18,7 +18,7 @@ import (
 // same for the same table.
 type object = map[string]any
 
-var pathParameter = regexp.MustCompile(`:([a-z]+)`)
+var pathParameter = regexp.MustCompile(`[:*]([a-z]+)`)
 
 // describe makes the OpenAPI 3.0 document of a table of routes. Paths are under
 // /api/v2 where they can be, as in CircleCI's document: its command line looks
@@ -89,7 +89,7 @@ func operation(e endpoint, schemas schemaSet) object {
 
 // operationID is unique because method and path are.
 func operationID(e endpoint) string {
-	words := strings.FieldsFunc(e.path, func(r rune) bool { return r == '/' || r == ':' || r == '.' })
+	words := strings.FieldsFunc(e.path, func(r rune) bool { return r == '/' || r == ':' || r == '*' || r == '.' })
 	return strings.ToLower(e.method) + "_" + strings.Join(words, "_")
 }
 
@@ -129,7 +129,7 @@ func responses(e endpoint, schemas schemaSet) object {
 			"content":     object{"application/json": object{"schema": schemas.of(reflect.TypeFor[api.Message]())}},
 		},
 	}
-	if e.media == "text/plain" {
+	if e.media == "text/plain" || e.media == mediaAny {
 		list["206"] = success
 	}
 	return list

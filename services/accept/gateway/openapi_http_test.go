@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/gin-gonic/gin"
@@ -56,7 +57,7 @@ func TestDocumentAndRouterNameTheSame(t *testing.T) {
 	}
 	engine := gin.New()
 	s.Gateway.Routes(engine)
-	parameter := regexp.MustCompile(`:([a-z]+)`)
+	parameter := regexp.MustCompile(`[:*]([a-z]+)`)
 	for _, r := range engine.Routes() {
 		if r.Path != "/" { // the page for people
 			routed = append(routed, r.Method+" "+parameter.ReplaceAllString(r.Path, "{$1}"))
@@ -187,6 +188,8 @@ func TestAnswersMatchTheirSchemas(t *testing.T) {
 		Processed: "version: 2\n", Errors: []core.ConfigError{{Message: "m", Line: 1}}, Warnings: []core.ConfigError{{Message: "w"}},
 	}
 	s.Stuck = []core.StuckRow{{Service: "queue", Table: "attempts", ID: "m-1", Tries: 20, LastError: "no"}}
+	s.Files = []gatewaytest.File{{Path: "log.txt", Content: "kept"}}
+	s.Caches = []core.Cache{{ID: "c1", Key: "deps-1", Job: "j1", ExpiresAt: time.Now()}, {ID: "c2", Key: "deps-2", Job: "j1"}}
 	c := &caller{checker: &checker{t: t, doc: document(t, s), seen: map[string]bool{}}, s: s}
 	c.http = &http.Client{Transport: c.checker}
 	c.users()
@@ -256,6 +259,9 @@ func (c *caller) jobs(running string) {
 	c.get(projectPath+"/job/1", projectPath+"/job/"+running, "/api/v1.1/project/"+slug+"/1", "/api/v1.1/project/"+slug+"/"+running,
 		base+"/steps", base+"/events", base+"/tasks/0/steps/1/output", base+"/tasks/0/steps/1/stream")
 	c.call("POST", projectPath+"/job/"+running+"/cancel", "")
+	c.get(projectPath+"/1/artifacts", "/output/job/"+ended+"/artifacts/0/log.txt", ownPath+"/project/"+slug+"/caches?prefix=deps")
+	c.call("HEAD", "/output/job/"+ended+"/artifacts/0/log.txt", "")
+	c.call("DELETE", ownPath+"/project/"+slug+"/caches?prefix=deps", "")
 }
 
 func (c *caller) settings() {

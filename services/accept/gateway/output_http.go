@@ -177,7 +177,7 @@ func refuseRange(c *gin.Context, err error, size int64) {
 var errRange = errors.New("range not satisfiable")
 
 func rangeError() error {
-	return &core.Error{Code: core.CodeInvalid, Message: "The step has no such range of bytes (yet).", Err: errRange}
+	return &core.Error{Code: core.CodeInvalid, Message: "There is no such range of bytes (yet).", Err: errRange}
 }
 
 // streamOutput answers GET .../stream: the output of one step from an offset, as

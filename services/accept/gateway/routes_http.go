@@ -50,6 +50,7 @@ func (s *Service) endpoints() []endpoint {
 	table = append(table, s.pipelineEndpoints()...)
 	table = append(table, s.workflowEndpoints()...)
 	table = append(table, s.jobEndpoints()...)
+	table = append(table, s.archiveEndpoints()...)
 	table = append(table, s.namespaceEndpoints()...)
 	table = append(table, s.orbEndpoints()...)
 	return append(table, s.ownEndpoints()...)
