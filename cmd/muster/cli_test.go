@@ -35,6 +35,7 @@ func scripts() map[string][]gatewaytest.JobScript {
 	test := gatewaytest.JobScript{Name: "test", Requires: []string{"build"}, Steps: []gatewaytest.StepScript{{Name: "Check", Output: "no\n", ExitCode: 3}}}
 	return map[string][]gatewaytest.JobScript{
 		"green":    {build},
+		"archives": {build},
 		"red":      {build, test, {Name: "deploy", Requires: []string{"test"}}},
 		"approval": {build, {Name: "hold", Approval: true, Requires: []string{"build"}}, {Name: "deploy", Requires: []string{"hold"}, Steps: build.Steps}},
 		"stays":    {{Name: "server", Steps: []gatewaytest.StepScript{{Name: "Serve", Output: "listening\n"}}, Stays: true}},
@@ -91,6 +92,10 @@ func installation(env *testscript.Env, script []gatewaytest.JobScript) error {
 			{Service: "queue", Table: "reports", ID: "t-1/ended", Tries: 20, LastError: "workflows refuses it"},
 			{Service: "output", Table: "attempts", ID: "m-1", Tries: 20, LastError: "the bucket is full"},
 		}
+	}
+	if filepath.Base(env.WorkDir) == "script-archives" {
+		p.Files = []gatewaytest.File{{Path: "log", Content: "one\n"}, {Path: "report/index.html", Content: "<html>"}, {Index: 1, Path: "log", Content: "two\n"}}
+		p.Caches = []core.Cache{{ID: "c1", Key: "go-2", Size: 7}, {ID: "c2", Key: "npm-1", ExpiresAt: time.Now()}}
 	}
 	if filepath.Base(env.WorkDir) == "script-continue" {
 		if _, err := p.CreatePipeline(context.Background(), core.NewPipeline{ID: "p"}); err != nil {
