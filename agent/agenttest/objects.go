@@ -4,6 +4,8 @@ package agenttest
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
 	"io"
 	"net/http"
 	"os"
@@ -118,6 +120,10 @@ func (o *Objects) put(w http.ResponseWriter, r *http.Request, name string, fault
 	data := make([]byte, r.ContentLength)
 	if _, err := io.ReadFull(r.Body, data); err != nil {
 		http.Error(w, "incomplete", http.StatusBadRequest)
+		return
+	}
+	if sum := sha256.Sum256(data); r.Header.Get("Content-Digest") != "sha-256=:"+base64.StdEncoding.EncodeToString(sum[:])+":" {
+		http.Error(w, "not the digest", http.StatusBadRequest)
 		return
 	}
 	o.mu.Lock()

@@ -76,6 +76,14 @@ func New(t testing.TB, task core.ClaimedTask, limits wire.Limits) *Server {
 	return s
 }
 
+// SetTask hands out another task from now on, whose output begins anew. What
+// was kept in archives stays.
+func (s *Server) SetTask(task core.ClaimedTask) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.task, s.nonce, s.streams = task, "", make(map[int][]byte)
+}
+
 // SetFault decides the fault of each request by its number, from 1, and path.
 func (s *Server) SetFault(fault func(n int, path string) Fault) {
 	s.mu.Lock()

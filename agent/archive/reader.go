@@ -75,6 +75,9 @@ func (s *Store) Open(ctx context.Context, found wire.FoundArchive) (*Reader, err
 			return nil, damaged("its part %d has %d bytes", i, p.Size)
 		}
 	}
+	if stored := StoredSize(found.Parts); found.Plain > bombBytes && found.Plain/bombRatio > stored {
+		return nil, damaged("%d bytes would become %d", stored, found.Plain)
+	}
 	r := &Reader{store: s, found: found, box: box, urls: &urls{store: s, id: found.ID, download: true, count: len(found.Parts)},
 		parts: make(chan *part, max(1, s.cfg.Transfers-1)), work: make(chan *unpacked, s.workers), frames: make(chan *unpacked, 2*s.workers)}
 	r.base, r.cancel = context.WithCancelCause(ctx)
@@ -287,6 +290,12 @@ func (r *Reader) Close() error {
 	r.group.Wait()
 	return nil
 }
+
+// What grows more than bombRatio times to more than bombBytes is not unpacked.
+const (
+	bombBytes = 32 << 30
+	bombRatio = 1000
+)
 
 // StoredSize is how many bytes an archive has in the object store.
 func StoredSize(parts []core.ArchivePart) int64 {

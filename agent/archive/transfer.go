@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -44,17 +45,18 @@ func (t ticking) Read(p []byte) (int, error) {
 }
 
 // put sends a part, again from memory while that can help.
-func (s *Store) put(ctx context.Context, addresses *urls, part int, sealed []byte) error {
+func (s *Store) put(ctx context.Context, addresses *urls, part int, sealed []byte, sum [sha256.Size]byte) error {
+	digest := "sha-256=:" + base64.StdEncoding.EncodeToString(sum[:]) + ":"
 	return s.insist(ctx, theStore, func(ctx context.Context) error {
 		address, err := addresses.take(ctx, part)
 		if err != nil {
 			return permanent{err} // has been insisted on
 		}
-		return s.putOnce(ctx, address, sealed)
+		return s.putOnce(ctx, address, digest, sealed)
 	})
 }
 
-func (s *Store) putOnce(ctx context.Context, address string, sealed []byte) error {
+func (s *Store) putOnce(ctx context.Context, address, digest string, sealed []byte) error {
 	ctx, tick, done := stall(ctx, s.cfg.Stall)
 	defer done()
 	body := func() (io.ReadCloser, error) {
@@ -66,6 +68,7 @@ func (s *Store) putOnce(ctx context.Context, address string, sealed []byte) erro
 		return permanent{core.Errorf(core.CodeInternal, "an address to send to cannot be used: %v", hideURL(err))}
 	}
 	request.ContentLength, request.GetBody = int64(len(sealed)), body
+	request.Header.Set("Content-Digest", digest) // a store that knows it checks what arrived
 	response, err := s.http.Do(request)
 	if err != nil {
 		return hideURL(because(ctx, err))

@@ -4,6 +4,8 @@ package archive
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"sync"
 	"sync/atomic"
@@ -232,8 +234,9 @@ func (w *Writer) upload(ctx context.Context, number int, plain []byte) error {
 	size := len(plain)
 	out := w.box.Seal(w.store.parts.get(w.store.partRoom(sealed.Size(int64(size)))), number, plain)
 	w.store.parts.put(plain)
-	digest := digestOf(out)
-	if err := w.store.put(ctx, w.urls, number, out); err != nil {
+	sum := sha256.Sum256(out)
+	digest := hex.EncodeToString(sum[:])
+	if err := w.store.put(ctx, w.urls, number, out, sum); err != nil {
 		return err
 	}
 	w.store.copies.keep(digest, out)

@@ -48,6 +48,7 @@ func (j *job) planned(step core.StepPlan) activity {
 	case step.Kind == core.StepCheckout && step.Checkout != nil:
 		plan := *step.Checkout
 		a.run = func(ctx context.Context, out *stream.StepWriter) (outcome, error) { return j.checkout(ctx, plan, out) }
+	case j.deps.Archives != nil && j.plannedArchive(step, &a):
 	default:
 		a.run = refuse(fmt.Sprintf("This agent (%s) cannot run a step of kind %q; update muster-agent on the clients.", j.cfg.Version, step.Kind))
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/muster-ci/muster/agent/answer"
+	"github.com/muster-ci/muster/agent/archive"
 	"github.com/muster-ci/muster/agent/mask"
 	"github.com/muster-ci/muster/agent/process"
 	"github.com/muster-ci/muster/agent/stream"
@@ -51,6 +52,9 @@ type Deps struct {
 	// Answer registers what the commands of the job may ask beside what this
 	// package answers; nil adds nothing.
 	Answer func(*answer.Server)
+	// Archives keeps and brings back caches, workspaces and artifacts; without it
+	// their steps fail.
+	Archives *archive.Store
 	// Sweep ends whatever processes of the build are left at its end.
 	Sweep func(grace time.Duration)
 }

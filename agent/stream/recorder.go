@@ -72,7 +72,7 @@ func (r *Recorder) text(s string, most int) string {
 
 // Step returns the writer of a step's output. It must be closed.
 func (r *Recorder) Step(number int) *StepWriter {
-	w := &StepWriter{recorder: r, stream: wire.StepStream(number)}
+	w := &StepWriter{recorder: r, number: number, stream: wire.StepStream(number)}
 	w.masked = r.masks.Writer((*limited)(w))
 	return w
 }

@@ -13,6 +13,7 @@ import (
 // StepWriter takes the output of one step. Several goroutines may write.
 type StepWriter struct {
 	recorder *Recorder
+	number   int
 	stream   int
 
 	mu      sync.Mutex
@@ -22,6 +23,9 @@ type StepWriter struct {
 	noted   bool // and the mark of it is written
 	closed  bool
 }
+
+// Number is the step's, from 0.
+func (w *StepWriter) Number() int { return w.number }
 
 // Write masks p and puts it into the spool, for as long as that takes. Beyond
 // the step's limit it drops p and still returns len(p): a step does not fail

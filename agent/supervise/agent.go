@@ -10,6 +10,7 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
+	"github.com/muster-ci/muster/agent/archive"
 	"github.com/muster-ci/muster/agent/execute"
 	"github.com/muster-ci/muster/agent/mask"
 	"github.com/muster-ci/muster/agent/process"
@@ -143,6 +144,11 @@ func stopReason(reason string) string {
 // build runs the steps. Their output goes on being recorded when ctx has
 // ended, until delivery does.
 func (t *tracked) build(ctx, delivery context.Context) error {
+	archives, err := archive.New(archive.Config{CopiesDir: t.cfg.CopiesDir, CopiesBytes: t.cfg.CopiesBytes},
+		archive.Deps{Logger: t.logger, Caller: t.client, NewID: t.deps.NewID})
+	if err != nil {
+		return err
+	}
 	recorder := stream.NewRecorder(delivery, t.spool, t.masks, t.claim.Limits.StepBytes, t.deps.Clock)
 	runner, err := execute.New(execute.Config{
 		Version: t.cfg.Version,
@@ -159,6 +165,7 @@ func (t *tracked) build(ctx, delivery context.Context) error {
 		Masks:     t.masks,
 		Source:    t.client.Source,
 		Answer:    t.register,
+		Archives:  archives,
 		Sweep:     t.deps.Sweep,
 	})
 	if err != nil {

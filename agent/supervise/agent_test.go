@@ -27,14 +27,14 @@ func TestConfigFromTheEnvironment(t *testing.T) {
 	t.Parallel()
 	environ := []string{
 		wire.EnvOutputURL + "= http://a:1 ,http://b:2,", wire.EnvIdentityFile + "=/id", wire.EnvSpoolDir + "=/spool",
-		EnvBaseURL + "=https://ci", EnvGrace + "=3s", "PATH=/bin",
+		EnvBaseURL + "=https://ci", EnvGrace + "=3s", "PATH=/bin", wire.EnvCopiesDir + "=/copies", wire.EnvCopiesBytes + "=5",
 	}
 	got, err := FromEnviron(environ)
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := Config{Addresses: []string{"http://a:1", "http://b:2"}, IdentityFile: "/id", SpoolDir: "/spool", BaseURL: "https://ci",
-		Grace: 3 * time.Second, Environ: environ}
+		Grace: 3 * time.Second, Environ: environ, CopiesDir: "/copies", CopiesBytes: 5}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

@@ -5,6 +5,7 @@ package supervise
 import (
 	"cmp"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -34,6 +35,8 @@ type Config struct {
 	ClaimFor     time.Duration // how long a claim is tried; 0 means 10 min
 	Linger       time.Duration // how long an ended build's report is tried; 0 means 6 h
 	Grace        time.Duration // from SIGTERM to SIGKILL; 0 means 10 s
+	CopiesDir    string        // of the client, for parts of archives; "" means none
+	CopiesBytes  int64         // that they may take; 0 means 10 GiB
 	Environ      []string      // of the image; what is the agent's own is taken out of it
 	SSH          execute.SSHConfig
 }
@@ -50,6 +53,14 @@ func FromEnviron(environ []string) (Config, error) {
 			c.IdentityFile = value
 		case wire.EnvSpoolDir:
 			c.SpoolDir = value
+		case wire.EnvCopiesDir:
+			c.CopiesDir = value
+		case wire.EnvCopiesBytes:
+			bytes, err := strconv.ParseInt(value, 10, 64)
+			if err != nil || bytes <= 0 {
+				return c, core.Errorf(core.CodeInvalid, "%q in %s is no number of bytes: write it like 10737418240", value, wire.EnvCopiesBytes)
+			}
+			c.CopiesBytes = bytes
 		case EnvBaseURL:
 			c.BaseURL = value
 		case wire.EnvSSHListen:

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package archive
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/muster-ci/muster/agent/tree"
+	"github.com/muster-ci/muster/core"
+)
+
+// words is text as sources and logs are: it compresses three to four times.
+func words(random *rand.Rand, p []byte) {
+	list := []string{"return ", "package ", "error", "if err != nil {\n", "\t", "func (s *Service) ", "context.Context", "\n", "// ", "the ", "of ", "}\n", "import ", "0x"}
+	for at := 0; at < len(p); {
+		at += copy(p[at:], list[random.IntN(len(list))])
+		if random.IntN(3) == 0 && at < len(p) {
+			at += copy(p[at:], fmt.Sprintf("%x", random.Uint32()))
+		}
+	}
+}
+
+// programs is a program or a library: structure, with much that does not compress.
+func programs(random *rand.Rand, p []byte) {
+	words(random, p)
+	for at := 0; at+64 < len(p); at += 256 {
+		for i := range 96 {
+			if at+i < len(p) {
+				p[at+i] = byte(random.Uint32())
+			}
+		}
+	}
+}
+
+// mixed fills a folder as caches are: sources, libraries, archives that are
+// compressed already.
+func mixed(b *testing.B, root string, total int) {
+	random := rand.New(rand.NewPCG(5, 5))
+	pattern := make([]byte, 16<<20)
+	texts, binaries, packed := make([]byte, len(pattern)), make([]byte, len(pattern)), make([]byte, len(pattern))
+	words(random, texts)
+	programs(random, binaries)
+	rand.NewChaCha8([32]byte{1}).Read(packed)
+	for n := 0; total > 0; n++ {
+		size, content := 2_000+random.IntN(60_000), texts
+		switch {
+		case n%40 == 0:
+			size, content = 4<<20+random.IntN(8<<20), packed
+		case n%10 == 0:
+			size, content = 1<<20+random.IntN(3<<20), binaries
+		}
+		size = min(size, total)
+		total -= size
+		from := random.IntN(len(content) - size + 1)
+		at := filepath.Join(root, fmt.Sprintf("%d/%d", n%50, n))
+		if n < 50 {
+			must(b, os.MkdirAll(filepath.Dir(at), 0o755))
+		}
+		must(b, os.WriteFile(at, content[from:from+size], 0o644))
+	}
+}
+
+// manySmall fills a folder as node_modules is.
+func manySmall(b *testing.B, root string, count int) {
+	random := rand.New(rand.NewPCG(6, 6))
+	texts := make([]byte, 8<<20)
+	words(random, texts)
+	for n := range count {
+		at := filepath.Join(root, fmt.Sprintf("%d/%d/%d.js", n/1000, n/20, n))
+		if n%20 == 0 {
+			must(b, os.MkdirAll(filepath.Dir(at), 0o755))
+		}
+		size := 200 + random.IntN(6000)
+		from := random.IntN(len(texts) - size)
+		must(b, os.WriteFile(at, texts[from:from+size], 0o644))
+	}
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// shell runs a pipeline of programs.
+func shell(b *testing.B, script string, args ...string) time.Duration {
+	b.Helper()
+	began := time.Now()
+	cmd := exec.CommandContext(b.Context(), "bash", append([]string{"-euo", "pipefail", "-c", script, "bash"}, args...)...)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		b.Fatalf("%s: %v: %s", script, err, out)
+	}
+	return time.Since(began)
+}
+
+// race is one comparison.
+type race struct {
+	b      *testing.B
+	folder string // of everything
+	from   string // what is kept
+	store  *bench
+}
+
+func (r *race) saveWithTar() time.Duration {
+	return shell(r.b, `tar -cf - -C "$1" . | zstd -1 -q -c >"$2"`, r.from, filepath.Join(r.folder, "tar.zst"))
+}
+
+func (r *race) restoreWithTar() time.Duration {
+	to := r.fresh()
+	return shell(r.b, `zstd -dqc "$1" | tar -xf - -C "$2"`, filepath.Join(r.folder, "tar.zst"), to)
+}
+
+func (r *race) fresh() string {
+	to := filepath.Join(r.folder, "to")
+	must(r.b, os.RemoveAll(to))
+	must(r.b, os.Mkdir(to, 0o755))
+	return to
+}
+
+func (r *race) save() time.Duration {
+	began := time.Now()
+	w, err := r.store.Create(r.b.Context(), core.ArchiveWorkspace, 1, "")
+	must(r.b, err)
+	defer w.Abort()
+	must(r.b, tree.Pack(r.b.Context(), w, []tree.Root{{Path: r.from}}, tree.PackOptions{}))
+	_, err = w.Commit(r.b.Context(), 0, nil)
+	must(r.b, err)
+	return time.Since(began)
+}
+
+func (r *race) restore() time.Duration {
+	to := r.fresh()
+	began := time.Now()
+	in, err := r.store.Open(r.b.Context(), r.store.last().Found())
+	must(r.b, err)
+	defer in.Close()
+	must(r.b, tree.Unpack(r.b.Context(), in, tree.UnpackOptions{Root: to}))
+	return time.Since(began)
+}
+
+// BenchmarkArchive keeps a folder in an object store on this disk, through HTTP,
+// and brings it back; and does the same with tar and zstd -1 and a file. The
+// metrics are how many times as fast that is, of the best of rounds in turn.
+func BenchmarkArchive(b *testing.B) {
+	for name, fill := range map[string]func(*testing.B, string){
+		"mixed-1GiB": func(b *testing.B, root string) { mixed(b, root, 256<<20) },
+		"small-100k": func(b *testing.B, root string) { manySmall(b, root, 20_000) },
+	} {
+		b.Run(name, func(b *testing.B) {
+			r := &race{b: b, folder: b.TempDir(), store: newBench(b, Config{})}
+			r.store.server.Objects.Dir = filepath.Join(r.folder, "objects")
+			must(b, os.Mkdir(r.store.server.Objects.Dir, 0o755))
+			r.from = filepath.Join(r.folder, "from")
+			must(b, os.Mkdir(r.from, 0o755))
+			fill(b, r.from)
+			best := map[string]time.Duration{}
+			note := func(what string, took time.Duration) {
+				fmt.Fprintf(os.Stderr, "%s: %v\n", what, took)
+				if best[what] == 0 || took < best[what] {
+					best[what] = took
+				}
+			}
+			for range b.N {
+				for range 3 {
+					note("tar save", r.saveWithTar())
+					note("save", r.save())
+					note("tar restore", r.restoreWithTar())
+					note("restore", r.restore())
+				}
+			}
+			b.ReportMetric(0, "ns/op")
+			b.ReportMetric(best["tar save"].Seconds()/best["save"].Seconds(), "x-save")
+			b.ReportMetric(best["tar restore"].Seconds()/best["restore"].Seconds(), "x-restore")
+		})
+	}
+}
