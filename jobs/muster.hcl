@@ -49,4 +49,7 @@ cluster {
   base_url   = env("MUSTER_BASE_URL")
   archive    = "/muster-agent.tar.gz"
   agent_dir  = env("MUSTER_AGENT_DIR")
+
+  copies_volume = env("MUSTER_COPIES_VOLUME")
+  copies_dir    = env("MUSTER_COPIES_PATH")
 }

@@ -63,6 +63,18 @@ variable "agent_dir" {
   default     = "/opt/muster/bin"
 }
 
+variable "copies_volume" {
+  description = "Host volume where clients keep copies of caches and workspaces; see docs/operate.md. All clients of docker builds need it."
+  type        = string
+  default     = ""
+}
+
+variable "copies_path" {
+  description = "Folder where clients of machine builds keep such copies."
+  type        = string
+  default     = ""
+}
+
 variable "tasks" {
   description = "Folder with the templates of build jobs, from where nomad runs."
   type        = string
@@ -181,6 +193,8 @@ job "placements" {
         MUSTER_OUTPUT_URL      = var.output_url
         MUSTER_BASE_URL        = var.base_url
         MUSTER_AGENT_DIR       = var.agent_dir
+        MUSTER_COPIES_VOLUME   = var.copies_volume
+        MUSTER_COPIES_PATH     = var.copies_path
         MUSTER_CONSUL_ADDRESS  = var.consul_address
         MUSTER_CONSUL_TOKEN    = var.consul_acl ? "/secrets/consul_token" : "" # the file
         MUSTER_NOMAD_ADDRESS   = var.nomad_address

@@ -17,6 +17,10 @@
 //	muster.logins        path of the Nomad variable with the logins, or "": it
 //	                     has username_N, password_N and server_N for the image N
 //	muster.engine        image of the Docker engine of setup_remote_docker, or ""
+//	muster.copies        where the client keeps copies of parts of caches and
+//	                     workspaces: volume, a host volume, and dir, a folder on
+//	                     the client; "" for none, and for jobs without such steps
+//	muster.near          names of nodes that may have copies of what it restores
 //	muster.hosts         "name:127.0.0.1" for each container with a name
 //	muster.agent         source and checksum of an archive; or without a source
 //	                     path and file (its last part) on the client, and the

@@ -46,6 +46,16 @@ type Input struct {
 	WithLogin []bool
 	// Engine is the image of the job's own Docker engine, "" for none.
 	Engine string
+	// Copies is where the client keeps copies of parts of caches and workspaces,
+	// and Near are names of nodes that may have some of this job's.
+	Copies Copies
+	Near   []string
+}
+
+// Copies says where clients keep copies: nowhere when both are empty.
+type Copies struct {
+	Volume string // a host volume, for containers
+	Dir    string // a folder, for what runs on the client itself
 }
 
 // Agent says how the agent's binary comes to the allocation: as an archive that
@@ -155,6 +165,7 @@ func sample(executor core.ExecutorKind) Input {
 	in.Spec.Pipeline.Project = core.Project{Name: "site", Organization: core.Organization{VCS: "gh", Name: "acme"}}
 	in.Spec.Pipeline.Source.Branch = "main"
 	in.Spec.Plan.Executor.Kind = executor
+	in.Copies, in.Near = Copies{Volume: "muster-copies", Dir: "/var/lib/muster-copies"}, []string{"client-1", "client-2"}
 	if executor == core.ExecutorDocker {
 		in.Logins, in.WithLogin, in.Engine = "nomad/jobs/"+string(in.Attempt), []bool{false, true}, "docker:28-dind"
 		in.Spec.Plan.Executor.Images = []core.DockerImage{

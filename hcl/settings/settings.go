@@ -92,9 +92,13 @@ type Cluster struct {
 	OutputURL []string `hcl:"output_url,optional"` // addresses of output as builds reach them
 	Agent     string   `hcl:"agent,optional"`      // local: path of muster-agent
 	AgentDir  string   `hcl:"agent_dir,optional"`  // nomad: the folder where clients may carry agents; empty: they never do
-	BaseURL   string   `hcl:"base_url,optional"`   // address of the API and web, for links that builds see
-	Archive   string   `hcl:"archive,optional"`    // nomad: path of muster-agent.tar.gz, which output hands to clients
-	Dir       string   `hcl:"dir,optional"`        // local: the folder of running attempts
+	// CopiesVolume is the host volume of clients for copies of parts of caches and
+	// workspaces, and CopiesDir the folder for machine builds; both nomad.
+	CopiesVolume string `hcl:"copies_volume,optional"`
+	CopiesDir    string `hcl:"copies_dir,optional"`
+	BaseURL      string `hcl:"base_url,optional"` // address of the API and web, for links that builds see
+	Archive      string `hcl:"archive,optional"`  // nomad: path of muster-agent.tar.gz, which output hands to clients
+	Dir          string `hcl:"dir,optional"`      // local: the folder of running attempts
 }
 
 // Load reads a file, and an empty path as an empty file. Services are the names

@@ -28,6 +28,9 @@ node {
 host_volume "muster-agent" {
   policy = "read"
 }
+host_volume "muster-copies" {
+  policy = "write"
+}
 `
 
 func prepareNomad(ctx context.Context, c Config) error {

@@ -31,6 +31,18 @@ job "build" {
       }
     }
 
+    # Where earlier tasks left copies of what this one restores: a wish, which a
+    # full client does not grant.
+    dynamic "affinity" {
+      for_each = length(muster.near) == 0 ? [] : [join(",", muster.near)]
+      content {
+        attribute = "${node.unique.name}"
+        operator  = "set_contains_any"
+        value     = affinity.value
+        weight    = 50
+      }
+    }
+
     # A Docker engine of the job's own runs privileged, which not every client
     # allows.
     dynamic "constraint" {
@@ -50,6 +62,17 @@ job "build" {
         type      = "host"
         source    = volume.value
         read_only = true
+      }
+    }
+
+    # Copies of parts of caches and workspaces, encrypted, for all jobs of the
+    # client.
+    dynamic "volume" {
+      for_each = muster.copies.volume == "" ? [] : [muster.copies.volume]
+      labels   = ["copies"]
+      content {
+        type   = "host"
+        source = volume.value
       }
     }
 
@@ -76,6 +99,14 @@ job "build" {
           volume      = volume_mount.value
           destination = "/opt/muster"
           read_only   = true
+        }
+      }
+
+      dynamic "volume_mount" {
+        for_each = muster.copies.volume == "" ? [] : ["copies"]
+        content {
+          volume      = volume_mount.value
+          destination = "/opt/muster-copies"
         }
       }
 
@@ -125,6 +156,7 @@ job "build" {
         MUSTER_BASE_URL      = muster.base_url
         MUSTER_IDENTITY_FILE = "/secrets/nomad_muster.jwt"
         MUSTER_SPOOL_DIR     = "/alloc/data"
+        MUSTER_COPIES_DIR    = muster.copies.volume == "" ? "" : "/opt/muster-copies"
       })
 
       resources {

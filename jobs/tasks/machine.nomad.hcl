@@ -28,6 +28,18 @@ job "build" {
       }
     }
 
+    # Where earlier tasks left copies of what this one restores: a wish, which a
+    # full client does not grant.
+    dynamic "affinity" {
+      for_each = length(muster.near) == 0 ? [] : [join(",", muster.near)]
+      content {
+        attribute = "${node.unique.name}"
+        operator  = "set_contains_any"
+        value     = affinity.value
+        weight    = 50
+      }
+    }
+
     task "agent" {
       driver       = "raw_exec"
       kill_timeout = "30s"
@@ -58,6 +70,7 @@ job "build" {
         MUSTER_BASE_URL      = muster.base_url
         MUSTER_IDENTITY_FILE = "${NOMAD_SECRETS_DIR}/nomad_muster.jwt"
         MUSTER_SPOOL_DIR     = "${NOMAD_ALLOC_DIR}/data"
+        MUSTER_COPIES_DIR    = muster.copies.dir
       }
 
       resources {

@@ -50,6 +50,10 @@ type Config struct {
 	// Keep is how long an ended attempt is remembered. Default: 168h.
 	Keep time.Duration `hcl:"keep,optional"`
 
+	// Copies says that clients keep copies of parts of caches and workspaces, so
+	// that tasks are drawn to where some are. It follows from the block cluster.
+	Copies bool
+
 	// Mirrors are pull-through caches by the host of the registry that they
 	// stand for, such as { "docker.io" = "cache.example.com/hub" }. Images with a
 	// login of their own do not go through them. Default: none.

@@ -15,5 +15,6 @@
 // short while no word of it came in. Whichever is first stays.
 //
 // Tables: attempts (state machine in attempt.go), specs (of attempts that have
-// not ended), reports (outbox to the queue), notes (outbox to output).
+// not ended), homes (where copies of caches and workspaces may be), reports (outbox
+// to the queue), notes (outbox to output).
 package placements

@@ -34,6 +34,7 @@ func (s *Service) submit(ctx context.Context, p cluster.Placement) error {
 		}
 		p.Engine = s.cfg.RemoteDocker
 	}
+	p.Near = s.near(ctx, p.Attempt.ID, p.Spec)
 	return s.deps.Cluster.Submit(ctx, p)
 }
 

@@ -46,6 +46,9 @@ type Placement struct {
 	// Engine is the image of the Docker engine that the job gets beside its
 	// containers; "" for none.
 	Engine string
+	// Near are names of nodes that may have copies of what the task restores, the
+	// likeliest first: a wish, no condition.
+	Near []string
 }
 
 // Login returns that of an image, nil for none.

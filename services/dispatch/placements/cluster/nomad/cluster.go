@@ -61,6 +61,9 @@ func (c *Cluster) Submit(ctx context.Context, p cluster.Placement) error {
 	}
 	in := jobspec.Input{Attempt: p.Attempt.ID, Spec: p.Spec, Class: p.Class, OutputURLs: c.cfg.OutputURLs, BaseURL: c.cfg.BaseURL, Engine: p.Engine}
 	in.Logins, in.WithLogin = loginsOf(p)
+	if keepsCopies(p.Spec.Plan) {
+		in.Copies, in.Near = c.cfg.Copies, p.Near
+	}
 	job, carried, err := c.render(ctx, template, in)
 	if err != nil {
 		c.deps.Logger.Error("failed to render the job template", "attempt_id", p.Attempt.ID, "error", err)
@@ -80,6 +83,18 @@ func (c *Cluster) Submit(ctx context.Context, p cluster.Placement) error {
 		c.takeBack(ctx, p.Attempt.ID)
 	}
 	return err
+}
+
+// keepsCopies tells whether a job has steps whose data a client may keep.
+func keepsCopies(plan core.JobPlan) bool {
+	return slices.ContainsFunc(plan.Steps, func(s core.StepPlan) bool {
+		switch s.Kind {
+		case core.StepSaveCache, core.StepRestoreCache, core.StepPersistToWorkspace, core.StepAttachWorkspace:
+			return true
+		default:
+			return false
+		}
+	})
 }
 
 // register asks for an index of 0, which means "only if there is none" and makes

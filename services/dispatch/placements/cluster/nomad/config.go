@@ -28,6 +28,8 @@ type Config struct {
 	OutputURLs []string
 	// BaseURL is the address of the user interface. Default: none.
 	BaseURL string
+	// Copies is where clients keep copies. Default: nowhere.
+	Copies jobspec.Copies
 }
 
 // Deps is what the cluster leans on.
