@@ -26,6 +26,7 @@ func (s *Service) AgentRoutes(r gin.IRouter) {
 	g.POST(wire.PathFrames, s.serveFrames)       // output and events
 	g.POST(wire.PathHeartbeat, s.serveHeartbeat) // a sign of life
 	g.GET(wire.PathSource, s.serveSource)        // the git bundle
+	g.POST(wire.PathTimings, s.serveTimings)     // how long the job's tests take
 	s.archiveRoutes(g)
 }
 

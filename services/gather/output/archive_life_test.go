@@ -115,6 +115,7 @@ type fakeResults struct {
 	away  bool
 	known map[core.ArchiveID]core.TestUpload
 	came  chan struct{} // capacity 1: somebody called
+	asked []core.TimingsFilter
 }
 
 func (f *fakeResults) AddResults(_ context.Context, uploads []core.TestUpload) error {

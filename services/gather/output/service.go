@@ -44,7 +44,7 @@ type Deps struct {
 // Peers are the services that it calls.
 type Peers struct {
 	Placements core.Placements
-	Results    archive.Results
+	Results    Results
 	// Readers returns whose a personal token is that may read output, and an
 	// error of core otherwise. It guards the routes for people only.
 	Readers func(ctx context.Context, token string) (core.UserID, error)
@@ -62,6 +62,8 @@ type Service struct {
 	stopped  chan struct{} // closed when Run ends
 	stop     func()
 	archives *archive.Archives
+	// patience is how long results is asked for timings when it is away.
+	patience time.Duration
 	stuck    *work.Shelf
 	migrated atomic.Bool
 	loops    []func(context.Context) error
@@ -82,7 +84,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("registering metrics of output: %w", err)
 	}
-	s := &Service{cfg: cfg, deps: deps, metrics: m, slots: make(chan struct{}, cfg.Requests), stopped: make(chan struct{})}
+	s := &Service{cfg: cfg, deps: deps, metrics: m, slots: make(chan struct{}, cfg.Requests), stopped: make(chan struct{}), patience: timingsPatience}
 	s.limits = httpx.NewLimits(cfg.ReadsPerSecond, cfg.ReadsBurst, deps.Clock)
 	s.stop = sync.OnceFunc(func() { close(s.stopped) })
 	s.commits = newCommitter(s.commit, s.stopped)

@@ -72,7 +72,7 @@ func TestOutage(t *testing.T) {
 	b.shelf.cuts["a"] = 700 // in the first file
 	stop := b.start()
 	defer stop()
-	if err := b.AddResults(t.Context(), []core.TestUpload{upload("a", nil)}); err != nil {
+	if err := b.AddResults(t.Context(), []core.TestUpload{upload("a", func(u *core.TestUpload) { u.At = time.Now() })}); err != nil {
 		t.Fatal(err)
 	}
 	got := b.settled(written, "job-7")

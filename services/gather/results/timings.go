@@ -97,13 +97,23 @@ func (s *Service) addTimings(ctx context.Context, uploads []*uploadRow, by core.
 	return nil
 }
 
+// maxNames is how many bytes of names an answer has at most.
+const maxNames = 10 << 20
+
 // ordered makes an answer out of timings, the longest of them if they are too
 // many.
 func ordered(branch string, known map[string]float64) core.TestTimings {
 	names := slices.Collect(maps.Keys(known))
-	if len(names) > core.MaxTimings {
+	bytes := 0
+	for _, name := range names {
+		bytes += len(name)
+	}
+	if len(names) > core.MaxTimings || bytes > maxNames {
 		slices.SortFunc(names, func(a, b string) int { return cmp.Or(cmp.Compare(known[b], known[a]), cmp.Compare(a, b)) })
-		names = names[:core.MaxTimings]
+		names = names[:min(len(names), core.MaxTimings)]
+		for ; bytes > maxNames && len(names) > 0; names = names[:len(names)-1] {
+			bytes -= len(names[len(names)-1])
+		}
 	}
 	slices.Sort(names)
 	out := core.TestTimings{Branch: branch, Names: names, Seconds: make([]float64, len(names))}

@@ -3,6 +3,8 @@
 package results
 
 import (
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -69,6 +71,24 @@ func TestTooManyTimings(t *testing.T) {
 	got := ordered("", known)
 	if len(got.Names) != core.MaxTimings || got.Names[0] != "long" || got.Names[1] != "longer" {
 		t.Errorf("got %d names, the first %v", len(got.Names), got.Names[:2])
+	}
+}
+
+func TestTooLongNames(t *testing.T) {
+	t.Parallel()
+	known := map[string]float64{}
+	for i := range 20_000 {
+		known[strings.Repeat("x", 2000)+strconv.Itoa(i)] = float64(i)
+	}
+	got := ordered("", known)
+	bytes := 0
+	for i, name := range got.Names {
+		if bytes += len(name); got.Seconds[i] < 14_000 {
+			t.Fatalf("a short one stayed, of %g seconds", got.Seconds[i])
+		}
+	}
+	if bytes > maxNames || bytes < maxNames-3000 {
+		t.Errorf("got %d bytes of names", bytes)
 	}
 }
 

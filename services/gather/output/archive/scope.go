@@ -31,6 +31,8 @@ type scope struct {
 	Retention time.Duration `json:"retention,omitempty"`
 	// Tests is what results is to know of files of test results.
 	Tests core.TestUpload `json:"tests"`
+	// DefaultBranch is the project's.
+	DefaultBranch string `json:"default_branch,omitempty"`
 }
 
 type taskRow struct {
@@ -47,6 +49,7 @@ func Admit(ctx context.Context, tx bun.IDB, id core.AttemptID, task core.Claimed
 		Organization: spec.Pipeline.Project.Organization.ID, Project: spec.Pipeline.Project.ID, Workflow: spec.Workflow,
 		Job: spec.Job, JobName: spec.Plan.Name, Task: spec.Task, Index: spec.Index, Number: task.Attempt.Number,
 		Fork: spec.Pipeline.Source.Fork, Upstream: spec.Upstream, Retention: spec.Plan.CacheRetention, Tests: testsOf(task),
+		DefaultBranch: spec.Pipeline.Project.DefaultBranch,
 	}}}
 	if _, err := tx.NewInsert().Model(row).On("CONFLICT (attempt_id) DO NOTHING").Exec(ctx); err != nil {
 		return fmt.Errorf("noting who an attempt is: %w", err)
@@ -76,6 +79,18 @@ func (s *Archives) scope(ctx context.Context, id core.AttemptID) (scope, error) 
 		return scope{}, fmt.Errorf("reading who an attempt is: %w", err)
 	}
 	return row.Scope.V, nil
+}
+
+// Origin says of which job an attempt is.
+type Origin struct {
+	core.TestUpload        // without an archive
+	DefaultBranch   string // of the project
+}
+
+// Origin returns where an attempt comes from.
+func (s *Archives) Origin(ctx context.Context, id core.AttemptID) (Origin, error) {
+	who, err := s.scope(ctx, id)
+	return Origin{TestUpload: who.Tests, DefaultBranch: who.DefaultBranch}, err
 }
 
 // errOver refuses what an attempt wants to keep after its end.
