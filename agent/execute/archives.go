@@ -54,6 +54,14 @@ func (j *job) plannedArchive(step core.StepPlan, a *activity) bool {
 		a.run = func(ctx context.Context, out *stream.StepWriter) (outcome, error) {
 			return j.storeArtifacts(ctx, plan, out)
 		}
+	case step.Kind == core.StepStoreTestResults && step.StoreTestResults != nil:
+		plan := *step.StoreTestResults
+		if a.when == "" {
+			a.when = core.WhenAlways
+		}
+		a.run = func(ctx context.Context, out *stream.StepWriter) (outcome, error) {
+			return j.storeTestResults(ctx, plan, out)
+		}
 	default:
 		return false
 	}

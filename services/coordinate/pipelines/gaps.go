@@ -42,7 +42,7 @@ var tolerated = []gap{
 }
 
 // knownSteps are the kinds that the agent runs.
-var knownSteps = map[core.StepKind]bool{core.StepRun: true, core.StepCheckout: true}
+var knownSteps = map[core.StepKind]bool{core.StepRun: true, core.StepCheckout: true, core.StepStoreTestResults: true}
 
 // findGaps returns what a plan needs and cannot have, and what it does without.
 func findGaps(plan *core.Plan) (refused, warned []core.PipelineError) {

@@ -39,7 +39,7 @@ func TestGaps(t *testing.T) {
 		"group":        {&core.Plan{Workflows: []core.WorkflowPlan{{Name: "w", Groups: []core.GroupPlan{{Name: "g", SerialGroup: "k"}, {Name: "h"}}}}}, "job group 'g'"},
 	}
 	for _, kind := range []core.StepKind{
-		core.StepSetupRemoteDocker, core.StepSaveCache, core.StepRestoreCache, core.StepStoreArtifacts, core.StepStoreTestResults,
+		core.StepSetupRemoteDocker, core.StepSaveCache, core.StepRestoreCache, core.StepStoreArtifacts,
 		core.StepPersistToWorkspace, core.StepAttachWorkspace, core.StepAddSSHKeys, core.StepInstallSigningBundle,
 	} {
 		steps := []core.StepPlan{{Kind: kind}, {Kind: core.StepRun}, {Kind: kind}}
