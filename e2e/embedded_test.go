@@ -69,7 +69,7 @@ func newEmbedded(t testing.TB) *embedded {
 	e := &embedded{t: t, bin: bin, dir: t.TempDir()}
 	public, output := freePort(t), freePort(t)
 	e.public = "http://" + public
-	settings := fmt.Sprintf("listen {\n  public = %q\n  output = %q\n}\ngateway {\n  url = %q\n}\n", public, output, e.public)
+	settings := fmt.Sprintf("listen {\n  public = %q\n  output = %q\n}\ngateway {\n  url = %q\n}\nplacements {\n  remote_docker = \"muster-engine:local\"\n}\n", public, output, e.public)
 	if err := os.WriteFile(filepath.Join(e.dir, "muster.hcl"), []byte(settings), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -166,6 +166,28 @@ func dockerAnswers() bool {
 	return exec.CommandContext(ctx, "docker", "image", "inspect", "muster-busybox:local").Run() == nil
 }
 
+// guard closes the machine's metadata to builds, as the operator of a machine
+// that runs them does. Without root there is no dockerd of the machine's own to
+// guard, and the probe tells what it finds.
+func guard(t *testing.T) {
+	t.Helper()
+	if os.Getuid() != 0 {
+		t.Log("not root: builds are not kept from the machine's metadata")
+		return
+	}
+	bin, err := binaries()
+	if err != nil {
+		t.Fatal(err)
+	}
+	script := func(args string) ([]byte, error) {
+		return exec.Command("sh", "-c", bin+"/muster client firewall "+args+" | sh").CombinedOutput()
+	}
+	if out, err := script(""); err != nil {
+		t.Fatalf("guarding builds: %v\n%s", err, out)
+	}
+	after = append(after, func() { _, _ = script("--remove") })
+}
+
 // TestEmbeddedScenarios runs every scenario on embedded parts.
 func TestEmbeddedScenarios(t *testing.T) {
 	t.Parallel()
@@ -173,6 +195,7 @@ func TestEmbeddedScenarios(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	guard(t)
 	p := newEmbedded(t).platform()
 	t.Run("all", func(t *testing.T) {
 		for _, s := range scenarios {

@@ -49,6 +49,11 @@ func (j *job) planned(step core.StepPlan) activity {
 		plan := *step.Checkout
 		a.run = func(ctx context.Context, out *stream.StepWriter) (outcome, error) { return j.checkout(ctx, plan, out) }
 	case j.deps.Archives != nil && j.plannedArchive(step, &a):
+	case step.Kind == core.StepSetupRemoteDocker && step.SetupRemoteDocker != nil:
+		plan := *step.SetupRemoteDocker
+		a.run = func(ctx context.Context, out *stream.StepWriter) (outcome, error) {
+			return j.remoteDocker(ctx, plan, out)
+		}
 	default:
 		a.run = refuse(fmt.Sprintf("This agent (%s) cannot run a step of kind %q; update muster-agent on the clients.", j.cfg.Version, step.Kind))
 	}

@@ -128,6 +128,7 @@ func (j *job) setBuiltin() {
 	set("CI", "true")
 	set("CIRCLECI", "true")
 	set("TERM", "xterm")
+	set("DOCKER_HOST", j.cfg.Engine)
 	set("BASH_ENV", filepath.Join(j.temp, "bash_env"))
 	set("CIRCLE_BRANCH", source.Branch)
 	set("CIRCLE_TAG", source.Tag)

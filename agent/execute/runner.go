@@ -26,7 +26,9 @@ type Config struct {
 	Version  string
 	Host     string
 	BaseURL  string        // of the user interface, for CIRCLE_BUILD_URL; "" leaves the variable out
+	Engine   string        // address of the job's own Docker engine; "" where it has none
 	TempDir  string        // for scripts and BASH_ENV; "" means the system's
+	SpareDir string        // takes the place of TempDir where that cannot be written
 	Grace    time.Duration // from SIGTERM to SIGKILL; 0 means 10 s
 	NoOutput time.Duration // silence that ends a step which sets no limit; 0 means 10 min
 	Environ  []string      // of the image; the agent's own variables are taken out
@@ -116,6 +118,10 @@ func (r *Runner) Run(ctx context.Context, task core.ClaimedTask) (Result, error)
 // steps runs them in a job of their own, of which nothing is left afterwards.
 func (r *Runner) steps(ctx context.Context, task core.ClaimedTask) (Result, error) {
 	temp, err := os.MkdirTemp(r.cfg.TempDir, "muster-task-*")
+	if err != nil && r.cfg.SpareDir != "" {
+		// An image may have no /tmp, or one that its user may not write to.
+		temp, err = os.MkdirTemp(r.cfg.SpareDir, "muster-task-*")
+	}
 	if err != nil {
 		return Result{}, fmt.Errorf("making a folder for scripts: %w", err)
 	}

@@ -151,12 +151,14 @@ func (t *tracked) build(ctx, delivery context.Context) error {
 	}
 	recorder := stream.NewRecorder(delivery, t.spool, t.masks, t.claim.Limits.StepBytes, t.deps.Clock)
 	runner, err := execute.New(execute.Config{
-		Version: t.cfg.Version,
-		Host:    t.cfg.Host,
-		BaseURL: t.cfg.BaseURL,
-		Grace:   t.cfg.Grace,
-		Environ: t.cfg.Environ,
-		SSH:     t.cfg.SSH,
+		Version:  t.cfg.Version,
+		Host:     t.cfg.Host,
+		BaseURL:  t.cfg.BaseURL,
+		Engine:   t.cfg.Engine,
+		SpareDir: t.cfg.SpoolDir,
+		Grace:    t.cfg.Grace,
+		Environ:  t.cfg.Environ,
+		SSH:      t.cfg.SSH,
 	}, execute.Deps{
 		Logger:    t.logger,
 		Clock:     t.deps.Clock,

@@ -165,3 +165,23 @@ func TestSecretsOfAClaim(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
+
+// TestNothingOfTheClustersIsLeft has the build look for the identity and for
+// Nomad's socket.
+func TestNothingOfTheClustersIsLeft(t *testing.T) {
+	t.Parallel()
+	s := agenttest.New(t, core.ClaimedTask{}, wire.Limits{})
+	a, path := newAgent(t, s, agenttest.Identity)
+	socket := filepath.Join(filepath.Dir(path), nomadSocket)
+	if err := os.WriteFile(socket, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := a.claim(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range []string{path, socket} {
+		if _, err := os.Stat(file); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s is there after the claim: %v", filepath.Base(file), err)
+		}
+	}
+}

@@ -6,7 +6,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -64,15 +66,19 @@ func (a *Agent) identity() (string, error) {
 	return strings.TrimSpace(string(token)), nil
 }
 
-// dropIdentity removes the file of the workload identity, which the build could
-// read otherwise: from now on the task's token, in memory, is all that counts.
+// nomadSocket is in a task's folder of secrets a way to Nomad's API, which asks
+// for no token where a site has no ACLs.
+const nomadSocket = "api.sock"
+
+// dropIdentity removes what the build could use of the cluster's: the file of
+// the workload identity, in the place of which the task's token counts from now
+// on, in memory only; and Nomad's socket beside it.
 func (a *Agent) dropIdentity() {
-	err := os.Remove(a.cfg.IdentityFile)
-	if err != nil {
-		// A folder that lets nobody remove may let us empty the file.
-		err = errors.Join(err, os.Truncate(a.cfg.IdentityFile, 0))
-	}
-	if _, statErr := os.Stat(a.cfg.IdentityFile); statErr == nil && err != nil {
-		a.deps.Logger.Warn("the build can read the workload identity, which is of no use any more", "error", err)
+	for _, path := range []string{a.cfg.IdentityFile, filepath.Join(filepath.Dir(a.cfg.IdentityFile), nomadSocket)} {
+		err := os.Remove(path)
+		if err == nil || errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		a.deps.Logger.Warn("the build can use what was meant for the agent alone", "path", path, "error", err)
 	}
 }

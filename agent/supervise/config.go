@@ -32,6 +32,7 @@ type Config struct {
 	SpoolDir     string        // a folder on the allocation's disk; "" means the system's temporary one
 	SpoolBytes   int64         // on disk before the build waits; 0 means 512 MiB
 	BaseURL      string        // of the user interface; may be empty
+	Engine       string        // address of the job's own Docker engine; may be empty
 	ClaimFor     time.Duration // how long a claim is tried; 0 means 10 min
 	Linger       time.Duration // how long an ended build's report is tried; 0 means 6 h
 	Grace        time.Duration // from SIGTERM to SIGKILL; 0 means 10 s
@@ -67,6 +68,8 @@ func FromEnviron(environ []string) (Config, error) {
 			c.SSH.Listen = value
 		case wire.EnvSSHAddress:
 			c.SSH.Address = value
+		case wire.EnvEngine:
+			c.Engine = value
 		case EnvGrace:
 			grace, err := time.ParseDuration(value)
 			if err != nil || grace <= 0 {

@@ -11,7 +11,7 @@ import (
 // platformCommands are the commands of operators: what runs the platform
 // rather than uses it.
 func platformCommands() []*cobra.Command {
-	return []*cobra.Command{serverCommand(), devCommand(), targetsCommand(), checkCommand(), bootstrapCommand()}
+	return []*cobra.Command{serverCommand(), devCommand(), targetsCommand(), checkCommand(), bootstrapCommand(), clientCommand()}
 }
 
 // longFlag is a flag as HashiCorp's tools write it: -target=queue.

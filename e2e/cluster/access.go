@@ -5,6 +5,7 @@ package cluster
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -12,6 +13,25 @@ import (
 	"github.com/muster-ci/muster/internal/client"
 	"github.com/muster-ci/muster/internal/secrets"
 )
+
+// guard keeps builds from the cluster's ports and the machine's metadata, as the
+// operator of a client does.
+func (c *Cluster) guard(ctx context.Context) error {
+	if err := c.run(ctx, nil, "sh", "-c", filepath.Join(c.Dir, "image", "muster")+" client firewall | sh"); err != nil {
+		return err
+	}
+	c.say("%-14s builds reach no metadata and no port of the cluster's own", "firewall")
+	return nil
+}
+
+// unguard takes the rules away, where a cluster was ever up.
+func (c *Cluster) unguard(ctx context.Context) error {
+	muster := filepath.Join(c.Dir, "image", "muster")
+	if _, err := os.Stat(muster); err != nil {
+		return nil
+	}
+	return c.run(ctx, nil, "sh", "-c", muster+" client firewall --remove | sh")
+}
 
 // DockerHost is the engine that builds run on.
 func (c *Cluster) DockerHost() string { return c.dockerHost }

@@ -56,7 +56,7 @@ func New(root, dir string, out io.Writer) (*Cluster, error) {
 func (c *Cluster) Up(ctx context.Context) error {
 	began := time.Now()
 	for _, step := range []func(context.Context) error{
-		c.agents, c.images, c.nomadACL, c.Carry, c.bootstrap, c.postgres, c.database, c.services,
+		c.agents, c.images, c.guard, c.nomadACL, c.Carry, c.bootstrap, c.postgres, c.database, c.services,
 	} {
 		if err := step(ctx); err != nil {
 			return err
@@ -177,6 +177,7 @@ func (c *Cluster) Down(ctx context.Context) error {
 		c.say("%-14s stopped", p.name)
 	}
 	keep(unmountBelow(c.Dir))
+	keep(c.unguard(ctx))
 	for _, data := range []string{"nomad-server", "nomad-client", "nomad-client-2", "nomad.token", "objects", "postgres", "docker", "docker-exec", "token", "agents"} {
 		keep(os.RemoveAll(filepath.Join(c.Dir, data)))
 	}

@@ -111,7 +111,7 @@ func (c *Cluster) busyboxImages(ctx context.Context) error {
 	for tag, dockerfile := range map[string]string{
 		"muster-pause:local": "FROM scratch\nCOPY busybox /bin/busybox\nENTRYPOINT [\"/bin/busybox\", \"sleep\", \"2147483647\"]\n",
 		"muster-busybox:local": "FROM scratch\nCOPY busybox /bin/busybox\n" +
-			"RUN [\"/bin/busybox\", \"--install\", \"-s\", \"/bin\"]\nRUN [\"/bin/busybox\", \"mkdir\", \"-p\", \"/tmp\", \"/root\", \"/etc\"]\nENV PATH=/bin HOME=/root\nCMD [\"/bin/sh\"]\n",
+			"RUN [\"/bin/busybox\", \"--install\", \"-s\", \"/bin\"]\nRUN [\"/bin/busybox\", \"mkdir\", \"-p\", \"/root\", \"/etc\"]\nRUN [\"/bin/busybox\", \"mkdir\", \"-m\", \"1777\", \"/tmp\"]\nENV PATH=/bin HOME=/root\nCMD [\"/bin/sh\"]\n",
 	} {
 		file := filepath.Join(dir, strings.TrimSuffix(tag, ":local")+".Dockerfile")
 		if err := os.WriteFile(file, []byte(dockerfile), 0o644); err != nil {
@@ -122,5 +122,5 @@ func (c *Cluster) busyboxImages(ctx context.Context) error {
 		}
 	}
 	c.say("%-14s built muster-pause:local and muster-busybox:local", "image")
-	return nil
+	return c.engine(ctx)
 }

@@ -31,6 +31,9 @@ const (
 	// set for tasks with SSH only.
 	EnvSSHListen  = "MUSTER_SSH_LISTEN"
 	EnvSSHAddress = "MUSTER_SSH_ADDRESS"
+	// EnvEngine is the address of the job's own Docker engine, such as
+	// tcp://127.0.0.1:2375; empty or left out where it has none.
+	EnvEngine = "MUSTER_ENGINE"
 )
 
 // Audience is what a workload identity must be meant for to be taken by

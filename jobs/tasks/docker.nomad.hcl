@@ -157,6 +157,7 @@ job "build" {
         MUSTER_IDENTITY_FILE = "/secrets/nomad_muster.jwt"
         MUSTER_SPOOL_DIR     = "/alloc/data"
         MUSTER_COPIES_DIR    = muster.copies.volume == "" ? "" : "/opt/muster-copies"
+        MUSTER_ENGINE        = muster.engine == "" ? "" : "tcp://127.0.0.1:2375"
       })
 
       resources {

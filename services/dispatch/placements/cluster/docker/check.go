@@ -99,7 +99,11 @@ func (c *Cluster) tryPurge(ctx context.Context, r record) error {
 	if err != nil && !errdefs.IsNotFound(err) {
 		return fmt.Errorf("stopping the agent: %w", err)
 	}
-	for i := range r.Images {
+	last := len(r.Images) // the job's own engine, if it has one
+	if r.Engine == "" {
+		last--
+	}
+	for i := range last + 1 {
 		_, err := c.engine.ContainerRemove(ctx, c.name(r.Attempt, i), client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
 		if err != nil && !errdefs.IsNotFound(err) {
 			return fmt.Errorf("removing a container: %w", err)

@@ -70,6 +70,9 @@ func (c *Cluster) tryLaunch(ctx context.Context, r record) (cluster.Kind, error)
 			return cluster.Start, err
 		}
 	}
+	if err := c.startEngine(ctx, r, primary); err != nil {
+		return cluster.Start, err
+	}
 	return cluster.None, nil
 }
 
@@ -79,18 +82,22 @@ func (c *Cluster) name(id core.AttemptID, index int) string {
 
 // create makes a container; one of that name is ours from an earlier try.
 func (c *Cluster) create(ctx context.Context, r record, index int, primary string) (string, error) {
-	options := client.ContainerCreateOptions{Name: c.name(r.Attempt, index)}
-	options.Config, options.HostConfig = c.shape(r, index, primary)
+	cfg, host := c.shape(r, index, primary)
+	return c.createOf(ctx, c.name(r.Attempt, index), r.Images[index].Image, cfg, host)
+}
+
+func (c *Cluster) createOf(ctx context.Context, name, image string, cfg *container.Config, host *container.HostConfig) (string, error) {
+	options := client.ContainerCreateOptions{Name: name, Config: cfg, HostConfig: host}
 	made, err := c.engine.ContainerCreate(ctx, options)
 	if err == nil {
 		return made.ID, nil
 	}
 	if !errdefs.IsConflict(err) {
-		return "", fmt.Errorf("creating the container of %s: %w", r.Images[index].Image, err)
+		return "", fmt.Errorf("creating the container of %s: %w", image, err)
 	}
 	found, err := c.engine.ContainerInspect(ctx, options.Name, client.ContainerInspectOptions{})
 	if err != nil {
-		return "", fmt.Errorf("finding the container of %s: %w", r.Images[index].Image, err)
+		return "", fmt.Errorf("finding the container of %s: %w", image, err)
 	}
 	return found.Container.ID, nil
 }
@@ -112,6 +119,9 @@ func (c *Cluster) shape(r record, index int, primary string) (*container.Config,
 		host.Memory = max(256, int64(r.Class.Memory)/8) << 20
 		host.ShmSize = sharedMemory(host.Memory)
 		return cfg, host
+	}
+	if r.Engine != "" {
+		cfg.Env = append(cfg.Env, wire.EnvEngine+"="+engineAddress)
 	}
 	cfg.Entrypoint, cfg.Cmd = []string{folder + "/muster-agent"}, nil
 	cfg.Env = append(cfg.Env,

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package docker
+
+import (
+	"context"
+	"strconv"
+
+	"github.com/moby/moby/api/types/container"
+)
+
+// engineAddress is where a job finds the Docker engine of its own: on the
+// loopback interface of the network that its containers share, which nobody
+// else reaches.
+const engineAddress = "tcp://127.0.0.1:2375"
+
+// startEngine gives a run the Docker engine that setup_remote_docker asks for.
+// An engine makes namespaces, mounts and packet filters, so that it has to be
+// privileged; what it keeps is a volume that goes with the container.
+func (c *Cluster) startEngine(ctx context.Context, r record, primary string) error {
+	if r.Engine == "" {
+		return nil
+	}
+	index := len(r.Images)
+	cfg := &container.Config{
+		Image: r.Engine, Cmd: []string{"dockerd", "--host=" + engineAddress}, Env: []string{"DOCKER_TLS_CERTDIR="},
+		Labels: map[string]string{labelAttempt: string(r.Attempt), labelSite: c.cfg.site(), labelIndex: strconv.Itoa(index)},
+	}
+	host := &container.HostConfig{Privileged: true, NetworkMode: container.NetworkMode("container:" + primary)}
+	host.Memory = max(1024, int64(r.Class.Memory)) << 20
+	host.CPUShares = max(2, int64(r.Class.CPU))
+	id, err := c.createOf(ctx, c.name(r.Attempt, index), r.Engine, cfg, host)
+	if err != nil {
+		return err
+	}
+	return c.start(ctx, id, r.Engine)
+}
