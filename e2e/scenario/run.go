@@ -24,6 +24,9 @@ func (p *Platform) Run(t *testing.T, s Scenario) {
 				t.Fatalf("setting %s: %v", name, err)
 			}
 		}
+		if s.Verdict.Twice {
+			p.AwaitEnd(t, p.Trigger(t, slug, s.Config))
+		}
 		id := p.Trigger(t, slug, s.Config)
 		p.act(t, id, s.Verdict)
 		end := p.AwaitEnd(t, id)
@@ -31,6 +34,7 @@ func (p *Platform) Run(t *testing.T, s Scenario) {
 			end = p.rerun(t, id, end)
 		}
 		p.check(t, end, s.Verdict)
+		p.checkArtifacts(t, slug, end, s.Verdict.Artifacts)
 	})
 }
 

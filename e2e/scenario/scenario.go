@@ -44,6 +44,11 @@ type Verdict struct {
 	Runs int `json:"runs,omitempty"`
 	// Rerun runs each workflow again after its end, from failed.
 	Rerun bool `json:"rerun,omitempty"`
+	// Twice triggers a second pipeline after the end of the first, in the same
+	// project; the verdict is about the second.
+	Twice bool `json:"twice,omitempty"`
+	// Artifacts are all that jobs keep, by "job/task/path".
+	Artifacts map[string]string `json:"artifacts,omitempty"`
 	// CancelOn is "job/step: text": the job is canceled when the step's output
 	// holds the text.
 	CancelOn string `json:"cancel_on,omitempty"`

@@ -38,11 +38,14 @@ var gaps = []gap{
 var tolerated = []gap{
 	{asked: layerCaching, way: "layers are built anew in each job"},
 	{asked: func(j core.JobPlan) string { return either(j.IPRanges, "circleci_ip_ranges") }, way: "the job's addresses are those of the clients"},
-	{asked: func(j core.JobPlan) string { return either(j.CacheRetention > 0, "a retention of its caches") }, way: "the job keeps no caches"},
 }
 
 // knownSteps are the kinds that the agent runs.
-var knownSteps = map[core.StepKind]bool{core.StepRun: true, core.StepCheckout: true, core.StepStoreTestResults: true}
+var knownSteps = map[core.StepKind]bool{
+	core.StepRun: true, core.StepCheckout: true,
+	core.StepSaveCache: true, core.StepRestoreCache: true, core.StepPersistToWorkspace: true, core.StepAttachWorkspace: true,
+	core.StepStoreArtifacts: true, core.StepStoreTestResults: true,
+}
 
 // findGaps returns what a plan needs and cannot have, and what it does without.
 func findGaps(plan *core.Plan) (refused, warned []core.PipelineError) {

@@ -5,7 +5,6 @@ package pipelines
 import (
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/muster-ci/muster/core"
 	"github.com/muster-ci/muster/internal/store/storetest"
@@ -39,8 +38,7 @@ func TestGaps(t *testing.T) {
 		"group":        {&core.Plan{Workflows: []core.WorkflowPlan{{Name: "w", Groups: []core.GroupPlan{{Name: "g", SerialGroup: "k"}, {Name: "h"}}}}}, "job group 'g'"},
 	}
 	for _, kind := range []core.StepKind{
-		core.StepSetupRemoteDocker, core.StepSaveCache, core.StepRestoreCache, core.StepStoreArtifacts,
-		core.StepPersistToWorkspace, core.StepAttachWorkspace, core.StepAddSSHKeys, core.StepInstallSigningBundle,
+		core.StepSetupRemoteDocker, core.StepAddSSHKeys, core.StepInstallSigningBundle,
 	} {
 		steps := []core.StepPlan{{Kind: kind}, {Kind: core.StepRun}, {Kind: kind}}
 		refused[string(kind)] = gapCase{job(func(j *core.JobPlan) { j.Steps = steps }), "the step " + string(kind) + ","}
@@ -54,7 +52,6 @@ func TestGaps(t *testing.T) {
 	for name, c := range (cases{
 		"layers":    {job(func(j *core.JobPlan) { j.Executor.LayerCaching = true }), "docker_layer_caching"},
 		"addresses": {job(func(j *core.JobPlan) { j.IPRanges = true }), "circleci_ip_ranges"},
-		"retention": {job(func(j *core.JobPlan) { j.CacheRetention = time.Hour }), "retention"},
 		"schedule":  {&core.Plan{Schedules: []core.SchedulePlan{{Workflow: core.WorkflowPlan{Name: "nightly"}, Cron: "0 0 * * *"}}}, "'nightly' waits for 0 0 * * *"},
 	}) {
 		errors, warnings := findGaps(c.plan)
