@@ -29,6 +29,8 @@ type Kept struct {
 	Plain  int64 // bytes written
 	Stored int64 // bytes in the object store
 	Exists bool  // another cache of the same key was faster, and counts
+	// Skipped are artifacts that an earlier step of the task has stored.
+	Skipped []string
 }
 
 // Writer takes the bytes of a new archive. One goroutine writes, and ends it
@@ -262,7 +264,7 @@ func (w *Writer) Commit(ctx context.Context, files int, entries []wire.ArchiveEn
 		return Kept{}, err
 	}
 	w.store.copies.trim()
-	return Kept{ID: w.begun.ID, Plain: w.plain, Stored: w.stored.Load(), Exists: committed.Exists}, nil
+	return Kept{ID: w.begun.ID, Plain: w.plain, Stored: w.stored.Load(), Exists: committed.Exists, Skipped: committed.Skipped}, nil
 }
 
 // Abort gives the archive up; after Commit it does nothing. What was sent is

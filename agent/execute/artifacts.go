@@ -195,7 +195,10 @@ func (u *uploading) commit(ctx context.Context) error {
 	if u.writer == nil {
 		return nil
 	}
-	_, err := u.writer.Commit(ctx, 0, u.entries)
+	kept, err := u.writer.Commit(ctx, 0, u.entries)
+	for _, name := range kept.Skipped {
+		u.say("  %s was stored by an earlier step and stays as it is.", name)
+	}
 	u.writer, u.entries, u.names, u.offset = nil, nil, 0, 0
 	return err
 }
