@@ -36,6 +36,7 @@ func scripts() map[string][]gatewaytest.JobScript {
 	return map[string][]gatewaytest.JobScript{
 		"green":    {build},
 		"archives": {build},
+		"tests":    {build},
 		"red":      {build, test, {Name: "deploy", Requires: []string{"test"}}},
 		"approval": {build, {Name: "hold", Approval: true, Requires: []string{"build"}}, {Name: "deploy", Requires: []string{"hold"}, Steps: build.Steps}},
 		"stays":    {{Name: "server", Steps: []gatewaytest.StepScript{{Name: "Serve", Output: "listening\n"}}, Stays: true}},
@@ -96,6 +97,13 @@ func installation(env *testscript.Env, script []gatewaytest.JobScript) error {
 	if filepath.Base(env.WorkDir) == "script-archives" {
 		p.Files = []gatewaytest.File{{Path: "log", Content: "one\n"}, {Path: "report/index.html", Content: "<html>"}, {Index: 1, Path: "log", Content: "two\n"}}
 		p.Caches = []core.Cache{{ID: "c1", Key: "go-2", Size: 7}, {ID: "c2", Key: "npm-1", ExpiresAt: time.Now()}}
+	}
+	if filepath.Base(env.WorkDir) == "script-tests" {
+		p.TestList = core.TestList{Pending: 1, Problems: []core.TestProblem{{Index: 2, File: "x.xml", Message: "it ends in the middle"}}, Items: []core.Test{
+			{Name: "adds", ClassName: "Cart", Result: core.TestSuccess, RunTime: 1.25}, {Name: "ships", Result: core.TestSkipped},
+			{Name: "total", ClassName: "Cart", File: "cart_test.go", Result: core.TestFailure, RunTime: 0.5, Message: "got 3\nwant 4"}, {Name: "mails", Result: core.TestError},
+		}}
+		p.Flaky = []core.FlakyTest{{Name: "total", ClassName: "Cart", File: "cart_test.go", Times: 3, JobName: "build", JobNumber: 1, Workflow: "w"}}
 	}
 	if filepath.Base(env.WorkDir) == "script-continue" {
 		if _, err := p.CreatePipeline(context.Background(), core.NewPipeline{ID: "p"}); err != nil {

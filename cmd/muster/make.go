@@ -43,7 +43,7 @@ func makeGateway(m *seams) (*running, error) {
 		Logger: m.logger.Named("gateway"), Clock: time.Now, NewID: core.NewID, Metrics: m.metrics, Bundles: bucket,
 		Peers: gateway.Peers{
 			Identity: p.Identity(), Projects: p.Projects(), Secrets: p.ProjectSecrets(), Configs: p.Configs(), Orbs: p.Orbs(),
-			Pipelines: p.Pipelines(), Workflows: p.Workflows(), Jobs: p.Jobs(), Queue: p.Queue(), Output: p.Output(), Archives: p.Archives(),
+			Pipelines: p.Pipelines(), Workflows: p.Workflows(), Jobs: p.Jobs(), Queue: p.Queue(), Output: p.Output(), Archives: p.Archives(), Results: p.Results(),
 			Continuations: p.Continuations(), Stuck: stuck,
 		},
 	})

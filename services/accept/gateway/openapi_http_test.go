@@ -262,6 +262,7 @@ func (c *caller) jobs(running string) {
 	c.get(projectPath+"/1/artifacts", "/output/job/"+ended+"/artifacts/0/log.txt", ownPath+"/project/"+slug+"/caches?prefix=deps")
 	c.call("HEAD", "/output/job/"+ended+"/artifacts/0/log.txt", "")
 	c.call("DELETE", ownPath+"/project/"+slug+"/caches?prefix=deps", "")
+	c.get(projectPath+"/1/tests", "/api/v2/insights/"+slug+"/flaky-tests")
 }
 
 func (c *caller) settings() {

@@ -51,6 +51,7 @@ func (s *Service) endpoints() []endpoint {
 	table = append(table, s.workflowEndpoints()...)
 	table = append(table, s.jobEndpoints()...)
 	table = append(table, s.archiveEndpoints()...)
+	table = append(table, s.testEndpoints()...)
 	table = append(table, s.namespaceEndpoints()...)
 	table = append(table, s.orbEndpoints()...)
 	return append(table, s.ownEndpoints()...)

@@ -30,6 +30,7 @@ type Peers struct {
 	Queue     core.Queue
 	Output    core.Output
 	Archives  core.Archives
+	Results   core.Results
 	// Continuations are those of the pipelines service.
 	Continuations core.Continuations
 	// Stuck are the services that set work aside, by name.
@@ -75,7 +76,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	p := deps.Peers
 	if deps.Logger == nil || deps.Clock == nil || deps.NewID == nil || deps.Bundles == nil ||
 		p.Identity == nil || p.Projects == nil || p.Secrets == nil || p.Configs == nil || p.Orbs == nil || p.Pipelines == nil ||
-		p.Workflows == nil || p.Jobs == nil || p.Queue == nil || p.Output == nil || p.Archives == nil || p.Continuations == nil {
+		p.Workflows == nil || p.Jobs == nil || p.Queue == nil || p.Output == nil || p.Archives == nil || p.Results == nil || p.Continuations == nil {
 		return nil, core.Errorf(core.CodeInternal, "the gateway needs a logger, a clock, a source of ids, a store of bundles and all of its peers")
 	}
 	sources := follow.Sources{Pipelines: p.Pipelines, Workflows: p.Workflows, Jobs: p.Jobs, Output: p.Output, Queue: p.Queue}

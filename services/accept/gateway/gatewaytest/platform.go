@@ -26,6 +26,10 @@ type Platform struct {
 	Reason string
 	// Stuck are rows that services have set aside. Set it before the first call.
 	Stuck []core.StuckRow
+	// TestList are the tests of whatever job is asked for, and Flaky those of
+	// whatever project. Set them before the first call.
+	TestList core.TestList
+	Flaky    []core.FlakyTest
 	// Files are the artifacts of every job, and Caches those of every project. Set
 	// them before the first call.
 	Files  []File
