@@ -64,6 +64,9 @@ type ClaimedTask struct {
 	Secrets []EnvVar `json:"secrets,omitempty"` // project variables, plain
 	// TimeLimit of the whole task.
 	TimeLimit time.Duration `json:"time_limit"`
+	// Class is the resource class of the attempt, for what the agent tells of its
+	// use; its zero value means that it is not known.
+	Class ResourceClass `json:"class,omitzero"`
 	// Containers are those of a docker job, as far as the cluster tells of them.
 	Containers []Container `json:"containers,omitempty"`
 	// Entrypoint is what the primary container would run if the agent did not

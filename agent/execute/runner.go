@@ -133,7 +133,9 @@ func (r *Runner) steps(ctx context.Context, task core.ClaimedTask) (Result, erro
 	defer j.openAnswers()()
 	defer r.sweep()
 	defer j.closeSSH()
+	stopUsage := j.sampleUsage()
 	result, err := j.run(ctx)
+	stopUsage()
 	if err == nil {
 		result, err = j.waitForSSH(ctx, result)
 	}

@@ -187,7 +187,9 @@ func TestAGreenTaskIsToldFromStartToEnd(t *testing.T) {
 	}
 	var types []string
 	for _, e := range s.Events() {
-		types = append(types, string(e.Type))
+		if e.Type != wire.TaskUsage { // comes with time, not with what happens
+			types = append(types, string(e.Type))
+		}
 	}
 	want := "task:started" + strings.Repeat(" step:started step:ended", 4) + " task:ended"
 	if got := strings.Join(types, " "); got != want {

@@ -88,6 +88,12 @@ func installation(env *testscript.Env, script []gatewaytest.JobScript) error {
 			Warnings: []core.ConfigError{{Message: "the key notify has no effect", Line: 2, Column: 1}},
 		}
 	}
+	if filepath.Base(env.WorkDir) == "script-logs" {
+		p.Usage = &core.ResourceUsage{
+			Class: core.UsageLimit{Name: "xlarge", Cores: 8, Memory: 16 << 30}, Interval: time.Minute, Samples: 2,
+			CPU: core.UsageStats{Average: 0.75, Peak: 1.5}, Memory: core.UsageStats{Average: 300 << 20, Peak: 1.5 * (1 << 30)},
+		}
+	}
 	if filepath.Base(env.WorkDir) == "script-stuck" {
 		p.Stuck = []core.StuckRow{
 			{Service: "queue", Table: "reports", ID: "t-1/ended", Tries: 20, LastError: "workflows refuses it"},

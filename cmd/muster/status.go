@@ -46,7 +46,8 @@ type listed struct {
 
 type workflowJobs struct {
 	api.Workflow
-	Jobs []api.WorkflowJob `json:"jobs,omitempty"`
+	Jobs  []api.WorkflowJob `json:"jobs,omitempty"`
+	Usage []api.JobUsage    `json:"resource_usage,omitempty"`
 }
 
 // recent is how many pipelines a list shows: each takes a question for its
@@ -121,7 +122,9 @@ func (o *options) showPipeline(cmd *cobra.Command, s *session, p api.Pipeline) e
 		if err != nil {
 			return err
 		}
-		item.Workflows = append(item.Workflows, workflowJobs{Workflow: w, Jobs: jobs})
+		// What jobs used is worth a look, not an error.
+		used, _ := s.WorkflowUsage(cmd.Context(), w.ID)
+		item.Workflows = append(item.Workflows, workflowJobs{Workflow: w, Jobs: jobs, Usage: used})
 	}
 	if o.json {
 		return printJSON(cmd, item)
@@ -136,6 +139,7 @@ func (o *options) showPipeline(cmd *cobra.Command, s *session, p api.Pipeline) e
 	for _, w := range item.Workflows {
 		fmt.Fprintf(out, "\n%s: %s %s\n", style.Bold(terminal.Plain(w.Name)), style.Status(w.Status), style.Dim(terminal.Between(&w.CreatedAt, w.StoppedAt)))
 		terminal.Table(out, style, jobRows(w.Jobs, style))
+		showUsage(out, style, w.Usage)
 	}
 	return nil
 }

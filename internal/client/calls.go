@@ -137,6 +137,11 @@ func (c *Client) WorkflowJobs(ctx context.Context, id string) ([]api.WorkflowJob
 	return all[api.WorkflowJob](ctx, c, v2+"/workflow/"+id+"/job", 100)
 }
 
+// WorkflowUsage returns what the jobs of a workflow used of their classes.
+func (c *Client) WorkflowUsage(ctx context.Context, id string) ([]api.JobUsage, error) {
+	return all[api.JobUsage](ctx, c, own+"/workflows/"+id+"/resource-usage", 100)
+}
+
 // CancelWorkflow ends a workflow.
 func (c *Client) CancelWorkflow(ctx context.Context, id string) error {
 	_, err := call[api.Message](ctx, c, http.MethodPost, v2+"/workflow/"+id+"/cancel", nil)

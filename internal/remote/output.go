@@ -21,6 +21,11 @@ func (r *Output) TaskSteps(ctx context.Context, ids []core.TaskID) ([]core.Attem
 	return call[[]core.AttemptSteps](ctx, r.caller, "task-steps", ids)
 }
 
+// TaskUsage implements core.ResourceUsages.
+func (r *Output) TaskUsage(ctx context.Context, q core.UsageQuery) ([]core.ResourceUsage, error) {
+	return call[[]core.ResourceUsage](ctx, r.caller, "task-usage", q)
+}
+
 // ReadOutput implements core.Output. The call lives as long as its reader, so
 // only ctx bounds its time.
 func (r *Output) ReadOutput(ctx context.Context, want core.OutputRange) (io.ReadCloser, error) {

@@ -18,6 +18,7 @@ const (
 	StepStarted EventType = "step:started"
 	StepEnded   EventType = "step:ended"
 	TaskEnded   EventType = "task:ended"
+	TaskUsage   EventType = "task:usage" // now and then between start and end
 	// SSHReady tells where a job can be logged in to.
 	SSHReady EventType = "ssh:ready"
 )
@@ -55,6 +56,9 @@ type Event struct {
 	// Of the step that stands for a session over SSH.
 	Remote      string `json:"remote,omitempty"`
 	Fingerprint string `json:"fingerprint,omitempty"`
+
+	// Of task:usage.
+	Usage *Usage `json:"usage,omitempty"`
 
 	// Of task:started.
 	AgentVersion string `json:"agent_version,omitempty"`

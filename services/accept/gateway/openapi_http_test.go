@@ -187,6 +187,7 @@ func TestAnswersMatchTheirSchemas(t *testing.T) {
 	s.CompileResult = core.CompileResult{
 		Processed: "version: 2\n", Errors: []core.ConfigError{{Message: "m", Line: 1}}, Warnings: []core.ConfigError{{Message: "w"}},
 	}
+	s.Usage = usage()
 	s.Stuck = []core.StuckRow{{Service: "queue", Table: "attempts", ID: "m-1", Tries: 20, LastError: "no"}}
 	s.Files = []gatewaytest.File{{Path: "log.txt", Content: "kept"}}
 	s.Caches = []core.Cache{{ID: "c1", Key: "deps-1", Job: "j1", ExpiresAt: time.Now()}, {ID: "c2", Key: "deps-2", Job: "j1"}}
@@ -254,8 +255,10 @@ func (c *caller) pipelines() {
 
 // jobs calls the routes of jobs: one has ended, the other is canceled here.
 func (c *caller) jobs(running string) {
-	ended := get[api.Job](c.t, c.s, projectPath+"/job/1").ID
+	job := get[api.Job](c.t, c.s, projectPath+"/job/1")
+	ended := job.ID
 	base := ownPath + "/jobs/" + ended
+	c.get(base+"/resource-usage", "/api/v3/jobs/"+ended+"/resource-usage", ownPath+"/workflows/"+job.LatestWorkflow.ID+"/resource-usage")
 	c.get(projectPath+"/job/1", projectPath+"/job/"+running, "/api/v1.1/project/"+slug+"/1", "/api/v1.1/project/"+slug+"/"+running,
 		base+"/steps", base+"/events", base+"/tasks/0/steps/1/output", base+"/tasks/0/steps/1/stream")
 	c.call("POST", projectPath+"/job/"+running+"/cancel", "")

@@ -39,6 +39,7 @@ const (
 	slugPath = "/:vcs/:org/:project"
 	v2       = "/api/v2"
 	v11      = "/api/v1.1"
+	v3       = "/api/v3"
 	own      = "/api/muster/v1"
 )
 
@@ -120,6 +121,7 @@ func (s *Service) jobEndpoints() []endpoint {
 		{method: http.MethodGet, path: base, summary: "Get a job", status: 200, out: api.Job{}, serve: s.getJob},
 		{method: http.MethodPost, path: base + "/cancel", summary: "Cancel a job", status: 200, out: api.Message{}, serve: s.cancelJobByNumber},
 		{method: http.MethodPost, path: v2 + "/jobs/:id/cancel", summary: "Cancel a job by its id", status: 200, out: api.Message{}, serve: s.cancelJob},
+		{method: http.MethodGet, path: v3 + "/jobs/:id/resource-usage", summary: "What a job used of its resource class (API v3)", status: 200, out: api.V3[api.V3Usage]{}, serve: s.jobUsageV3},
 		{method: http.MethodGet, path: v11 + "/project" + slugPath + "/:number", summary: "Get a job with its steps (API v1.1)", status: 200, out: api.Build{}, serve: s.build},
 	}
 }
@@ -135,6 +137,8 @@ func (s *Service) ownEndpoints() []endpoint {
 		{method: http.MethodGet, path: own + "/pipelines/:id/events", summary: "Follow a pipeline (server-sent events)", status: 200, headers: []string{"Last-Event-ID"}, media: "text/event-stream", raw: s.pipelineEvents},
 		{method: http.MethodGet, path: own + "/jobs/:id/events", summary: "Follow a job (server-sent events)", status: 200, headers: []string{"Last-Event-ID"}, media: "text/event-stream", raw: s.jobEvents},
 		{method: http.MethodGet, path: own + "/jobs/:id/steps", summary: "Steps of a job's tasks and attempts", status: 200, out: api.JobSteps{}, serve: s.jobSteps},
+		{method: http.MethodGet, path: own + "/jobs/:id/resource-usage", summary: "What a job's tasks used of their resource class, with samples", status: 200, out: api.JobUsage{}, serve: s.jobUsage},
+		{method: http.MethodGet, path: own + "/workflows/:id/resource-usage", summary: "What the jobs of a workflow used of their resource classes", status: 200, out: api.List[api.JobUsage]{}, serve: s.workflowUsage},
 		{method: http.MethodGet, path: step + "/output", summary: "Output of a step as plain text", status: 200, query: []string{"attempt", "offset"}, headers: []string{"Range"}, media: "text/plain", raw: s.plainOutput},
 		{method: http.MethodGet, path: step + "/stream", summary: "Output of a step as it comes (server-sent events)", status: 200, query: []string{"attempt", "offset"}, headers: []string{"Last-Event-ID"}, media: "text/event-stream", raw: s.streamOutput},
 		{method: http.MethodGet, path: own + "/tokens", summary: "List my tokens", status: 200, out: api.List[api.Token]{}, serve: s.listTokens},

@@ -31,6 +31,7 @@ type Peers struct {
 	Output    core.Output
 	Archives  core.Archives
 	Results   core.Results
+	Usage     core.ResourceUsages // output's too
 	// Continuations are those of the pipelines service.
 	Continuations core.Continuations
 	// Stuck are the services that set work aside, by name.

@@ -78,7 +78,9 @@ func (s *Service) claim(ctx context.Context, c core.Claim, known cluster.Allocat
 	if err != nil {
 		return core.ClaimedTask{}, err
 	}
-	return core.ClaimedTask{Attempt: a.noun(), Spec: sp.Spec.V, TimeLimit: a.limit(s.cfg)}, nil
+	// A class that the operator has taken away meanwhile is not worth a refusal.
+	class, _ := s.deps.Classes.Lookup(a.Executor, a.ResourceClass)
+	return core.ClaimedTask{Attempt: a.noun(), Spec: sp.Spec.V, TimeLimit: a.limit(s.cfg), Class: class}, nil
 }
 
 // knownAllocation returns the allocation of an attempt, out of the row when it

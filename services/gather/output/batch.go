@@ -41,6 +41,7 @@ type batch struct {
 
 	chunks  []chunkRow
 	reports []*reportRow
+	usage   map[core.AttemptID][]wire.Usage // told of the use of resources
 	// What changed and must be written back.
 	grown   map[streamKey]bool
 	told    map[streamKey]bool
@@ -56,6 +57,7 @@ func newBatch(cfg Config, now time.Time) *batch {
 	return &batch{
 		cfg: cfg, now: now,
 		attempts: make(map[core.AttemptID]*attemptRow),
+		usage:    make(map[core.AttemptID][]wire.Usage),
 		streams:  make(map[streamKey]*streamRow),
 		steps:    make(map[streamKey]*stepRow),
 		grown:    make(map[streamKey]bool),
@@ -204,6 +206,10 @@ func (b *batch) events(a *attemptRow, st *streamRow, fresh []byte) error {
 // tell applies one event.
 func (b *batch) tell(a *attemptRow, e wire.Event) {
 	id := a.attempt()
+	if e.Type == wire.TaskUsage { // no news: nobody follows it
+		b.usage[id] = append(b.usage[id], *e.Usage)
+		return
+	}
 	b.newsOf(a)
 	switch e.Type {
 	case wire.TaskStarted:

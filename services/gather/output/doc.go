@@ -15,8 +15,9 @@
 //	reader ◄─ pulls by offset ─ chunks ── sealer ──► one object per attempt
 //
 // Tables: attempts (also the sealer's work), tokens, streams (lengths), steps,
-// chunks (bytes that are not sealed yet), reports (hand-over to placements) and
-// job_timings (what tasks were told of their tests).
+// chunks (bytes that are not sealed yet), usage (of resources), reports
+// (hand-over to placements) and job_timings (what tasks were told of their
+// tests).
 // A reader is only ever woken and reads by itself, so a slow one costs a build
 // nothing, and every instance can serve every reader.
 package output

@@ -55,6 +55,10 @@ func parseEvent(line []byte, now time.Time) (e wire.Event, known bool, err error
 	}
 	switch e.Type {
 	case wire.TaskStarted:
+	case wire.TaskUsage:
+		if e.Usage == nil {
+			return e, false, core.Errorf(core.CodeInvalid, "an event of %s tells of none", wire.TaskUsage)
+		}
 	case wire.StepStarted, wire.StepEnded:
 		if e.Step < 0 || e.Step >= wire.MaxStreams {
 			return e, false, core.Errorf(core.CodeInvalid, "an event is of step %d, which must be between 0 and %d", e.Step, wire.MaxStreams-1)

@@ -18,6 +18,7 @@ import (
 // Routes adds what services call; r is prefixed and authenticated already.
 func (s *Service) Routes(r gin.IRouter) {
 	r.POST("/task-steps", httpx.Callers("gateway"), httpx.Method(s.TaskSteps))            // attempts of tasks with their steps
+	r.POST("/task-usage", httpx.Callers("gateway"), httpx.Method(s.TaskUsage))            // what attempts of tasks used
 	r.POST("/read-output", httpx.Callers("gateway"), s.serveOutput)                       // bytes of a step as they are, core.OutputRange
 	r.POST("/follow-steps", httpx.Callers("gateway"), s.serveSteps)                       // attempts of a pipeline as their steps change
 	r.POST("/close-attempts", httpx.Callers("placements"), httpx.Action(s.CloseAttempts)) // ended without the agent's word

@@ -185,6 +185,9 @@ func (s *Service) save(ctx context.Context, tx bun.Tx, b *batch) error {
 	if err := upsertSteps(ctx, tx, pick(b.steps, b.told)); err != nil {
 		return err
 	}
+	if err := saveUsage(ctx, tx, b.usage); err != nil {
+		return err
+	}
 	if err := saveAttempts(ctx, tx, b); err != nil {
 		return err
 	}

@@ -72,6 +72,8 @@ type Service struct {
 var (
 	_ core.Output        = (*Service)(nil)
 	_ core.OutputControl = (*Service)(nil)
+
+	_ core.ResourceUsages = (*Service)(nil)
 )
 
 // New returns a service that starts nothing and touches no database.

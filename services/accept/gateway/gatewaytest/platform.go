@@ -24,6 +24,8 @@ type Platform struct {
 	CompileResult core.CompileResult
 	// Reason is what the queue says of tasks that wait.
 	Reason string
+	// Usage is what every attempt used; nil means that nothing is known.
+	Usage *core.ResourceUsage
 	// Stuck are rows that services have set aside. Set it before the first call.
 	Stuck []core.StuckRow
 	// TestList are the tests of whatever job is asked for, and Flaky those of
