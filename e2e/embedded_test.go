@@ -5,11 +5,15 @@ package e2e_test
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -53,6 +57,7 @@ type embedded struct {
 	t       testing.TB
 	bin     string
 	dir     string
+	flags   []string
 	public  string
 	cmd     *exec.Cmd
 	ended   chan struct{}
@@ -60,15 +65,18 @@ type embedded struct {
 	started int
 }
 
-func newEmbedded(t testing.TB) *embedded {
+func newEmbedded(t testing.TB, flags ...string) *embedded {
 	t.Helper()
 	bin, err := binaries()
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := &embedded{t: t, bin: bin, dir: t.TempDir()}
+	e := &embedded{t: t, bin: bin, dir: t.TempDir(), flags: flags}
 	public, output := freePort(t), freePort(t)
 	e.public = "http://" + public
+	if slices.Contains(flags, "--tls") {
+		e.public = "https://" + public
+	}
 	settings := fmt.Sprintf("listen {\n  public = %q\n  output = %q\n}\ngateway {\n  url = %q\n}\nplacements {\n  remote_docker = \"muster-engine:local\"\n}\n", public, output, e.public)
 	if err := os.WriteFile(filepath.Join(e.dir, "muster.hcl"), []byte(settings), 0o600); err != nil {
 		t.Fatal(err)
@@ -79,10 +87,24 @@ func newEmbedded(t testing.TB) *embedded {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if e.Client, err = client.New(e.public, strings.TrimSpace(string(token)), nil); err != nil {
+	if e.Client, err = client.New(e.public, strings.TrimSpace(string(token)), e.transport()); err != nil {
 		t.Fatal(err)
 	}
 	return e
+}
+
+// transport trusts the certificate that --tls made; nil without it.
+func (e *embedded) transport() http.RoundTripper {
+	if !slices.Contains(e.flags, "--tls") {
+		return nil
+	}
+	authority, err := os.ReadFile(filepath.Join(e.dir, "data", "tls", "ca.pem"))
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(authority)
+	return &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}}
 }
 
 // freePort returns a loopback address that nobody listens on.
@@ -105,6 +127,7 @@ func (e *embedded) start() {
 	}
 	defer log.Close()
 	cmd := exec.Command(filepath.Join(e.bin, "muster"), "dev", "--data", filepath.Join(e.dir, "data"), "--config", filepath.Join(e.dir, "muster.hcl"), "--log-level", "info")
+	cmd.Args = append(cmd.Args, e.flags...)
 	cmd.Stderr = log
 	out, err := cmd.StdoutPipe()
 	if err != nil {

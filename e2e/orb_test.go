@@ -3,13 +3,8 @@
 package e2e_test
 
 import (
-	"context"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 )
 
 // importedOrbs are unpacked orbs, of which one uses the other.
@@ -38,32 +33,11 @@ workflows:
 func TestImportedOrbsCompile(t *testing.T) {
 	t.Parallel()
 	e := newEmbedded(t)
-	token, err := os.ReadFile(filepath.Join(e.dir, "data", "token"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	dir := t.TempDir()
-	for name, text := range importedOrbs {
-		name = filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
+	writeFiles(t, dir, importedOrbs)
 	muster := func(args ...string) string {
 		t.Helper()
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-		defer cancel()
-		cmd := exec.CommandContext(ctx, filepath.Join(e.bin, "muster"), args...)
-		cmd.Dir = dir
-		cmd.Env = append(os.Environ(), "MUSTER_HOST="+e.public, "MUSTER_TOKEN="+strings.TrimSpace(string(token)))
-		out, err := cmd.CombinedOutput()
-		if err != nil {
-			t.Fatalf("muster %v: %v\n%s\n%s", args, err, out, e.log())
-		}
-		return string(out)
+		return e.muster(t, dir, args...)
 	}
 	if out := muster("orb", "import", "orbs"); !strings.Contains(out, "2 new, 0 the same, 0 failed.") {
 		t.Errorf("import: got %s", out)

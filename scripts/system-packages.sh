@@ -5,7 +5,7 @@
 # Without arguments: everything that the end-to-end tests lean on.
 set -euo pipefail
 
-[ $# -gt 0 ] || set -- postgresql git docker.io containernetworking-plugins busybox-static iptables iproute2 openssh-client
+[ $# -gt 0 ] || set -- postgresql git docker.io containernetworking-plugins busybox-static iptables iproute2 openssh-client bash curl jq python3
 
 missing=()
 for package; do
@@ -17,6 +17,7 @@ for package; do
     busybox-static) dpkg -s busybox-static >/dev/null 2>&1 || missing+=("$package") ;;
     iptables) command -v iptables >/dev/null || missing+=("$package") ;;
     iproute2) command -v ip >/dev/null || missing+=("$package") ;;
+    bash | curl | jq | python3) command -v "$package" >/dev/null || missing+=("$package") ;;
     openssh-client) command -v ssh >/dev/null || missing+=("$package") ;;
   esac
 done

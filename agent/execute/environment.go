@@ -135,7 +135,10 @@ func (j *job) setBuiltin() {
 	set("CIRCLE_SHA1", source.Revision)
 	set("CIRCLE_BUILD_NUM", strconv.FormatInt(spec.Number, 10))
 	set("CIRCLE_BUILD_URL", j.buildURL())
-	set("MUSTER_HOST", strings.TrimRight(j.cfg.BaseURL, "/")) // where the commands of `muster` find the API
+	set("MUSTER_HOST", strings.TrimRight(cmp.Or(j.cfg.APIURL, j.cfg.BaseURL), "/")) // where the commands of `muster` find the API
+	for _, name := range bundleVariables {
+		set(name, j.cfg.Bundle)
+	}
 	set("CIRCLE_JOB", spec.Plan.Name)
 	set("CIRCLE_NODE_INDEX", strconv.Itoa(spec.Index))
 	set("CIRCLE_NODE_TOTAL", strconv.Itoa(max(1, spec.Total)))
@@ -156,6 +159,10 @@ func (j *job) setBuiltin() {
 	set("CIRCLE_WORKING_DIRECTORY", directory)
 	set("CIRCLE_INTERNAL_TASK_DATA", filepath.Join(j.temp, "task"))
 }
+
+// bundleVariables name the file of the authorities that a program trusts: Go and
+// OpenSSL, curl, git, Python's requests, and Node.
+var bundleVariables = []string{"SSL_CERT_FILE", "CURL_CA_BUNDLE", "GIT_SSL_CAINFO", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"}
 
 func (j *job) buildURL() string {
 	if j.cfg.BaseURL == "" {

@@ -27,6 +27,8 @@ type Config struct {
 	Host     string
 	BaseURL  string        // of the user interface, for CIRCLE_BUILD_URL; "" leaves the variable out
 	Engine   string        // address of the job's own Docker engine; "" where it has none
+	APIURL   string        // of the API as builds reach it; "" means BaseURL
+	Bundle   string        // PEM file of the authorities that builds trust; "" leaves the variables out
 	TempDir  string        // for scripts and BASH_ENV; "" means the system's
 	SpareDir string        // takes the place of TempDir where that cannot be written
 	Grace    time.Duration // from SIGTERM to SIGKILL; 0 means 10 s

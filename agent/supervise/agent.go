@@ -154,6 +154,8 @@ func (t *tracked) build(ctx, delivery context.Context) error {
 		Version:  t.cfg.Version,
 		Host:     t.cfg.Host,
 		BaseURL:  t.cfg.BaseURL,
+		APIURL:   t.cfg.APIURL,
+		Bundle:   t.cfg.Bundle,
 		Engine:   t.cfg.Engine,
 		SpareDir: t.cfg.SpoolDir,
 		Grace:    t.cfg.Grace,

@@ -33,6 +33,8 @@ type Config struct {
 	SpoolBytes   int64         // on disk before the build waits; 0 means 512 MiB
 	BaseURL      string        // of the user interface; may be empty
 	Engine       string        // address of the job's own Docker engine; may be empty
+	APIURL       string        // of the API as builds reach it; "" means BaseURL
+	Bundle       string        // PEM file of the authorities that builds trust; "" means the system's
 	ClaimFor     time.Duration // how long a claim is tried; 0 means 10 min
 	Linger       time.Duration // how long an ended build's report is tried; 0 means 6 h
 	Grace        time.Duration // from SIGTERM to SIGKILL; 0 means 10 s
@@ -64,6 +66,10 @@ func FromEnviron(environ []string) (Config, error) {
 			c.CopiesBytes = bytes
 		case EnvBaseURL:
 			c.BaseURL = value
+		case wire.EnvAPIURL:
+			c.APIURL = value
+		case wire.EnvBundle:
+			c.Bundle = value
 		case wire.EnvSSHListen:
 			c.SSH.Listen = value
 		case wire.EnvSSHAddress:

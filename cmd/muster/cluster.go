@@ -61,13 +61,13 @@ func (m *seams) openCluster() (cluster.Cluster, error) {
 	}
 	s := m.settings.Cluster
 	machine, err := process.New(
-		process.Config{Dir: filepath.Join(s.Dir, "machine"), Agent: agent, OutputURLs: s.OutputURL, BaseURL: s.BaseURL},
+		process.Config{Dir: filepath.Join(s.Dir, "machine"), Agent: agent, OutputURLs: s.OutputURL, BaseURL: s.BaseURL, Bundle: s.Bundle},
 		process.Deps{Logger: m.logger.Named("process"), Clock: time.Now, NewID: core.NewID, Issuer: m.local})
 	if err != nil {
 		return nil, err
 	}
 	containers, err := docker.New(
-		docker.Config{Dir: filepath.Join(s.Dir, "docker"), Agent: agent, OutputURLs: m.containerURLs(), BaseURL: s.BaseURL},
+		docker.Config{Dir: filepath.Join(s.Dir, "docker"), Agent: agent, OutputURLs: forContainers(s.OutputURL...), BaseURL: s.BaseURL, APIURL: forContainers(s.BaseURL)[0], Bundle: s.Bundle},
 		docker.Deps{Logger: m.logger.Named("docker"), Clock: time.Now, NewID: core.NewID, Issuer: m.local})
 	if err != nil {
 		return nil, err
@@ -75,11 +75,11 @@ func (m *seams) openCluster() (cluster.Cluster, error) {
 	return cluster.ByExecutor{core.ExecutorMachine: machine, core.ExecutorDocker: containers}, nil
 }
 
-// containerURLs is output as containers of the local engine reach it: an
-// address on loopback is the host's for us and the container's own for them.
-func (m *seams) containerURLs() []string {
+// forContainers returns addresses as containers of the local engine reach them:
+// one on loopback is the host's for us and the container's own for them.
+func forContainers(addresses ...string) []string {
 	var urls []string
-	for _, address := range m.settings.Cluster.OutputURL {
+	for _, address := range addresses {
 		u, err := url.Parse(address)
 		if err == nil && (u.Hostname() == "localhost" || net.ParseIP(u.Hostname()).IsLoopback()) {
 			u.Host = net.JoinHostPort(docker.HostName, u.Port())

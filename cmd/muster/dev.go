@@ -30,6 +30,7 @@ when it is started again.`
 // devCommand is `muster dev`.
 func devCommand() *cobra.Command {
 	var data, config, level string
+	var secure bool
 	cmd := &cobra.Command{
 		Use: "dev", Short: "Run all of Muster here, on embedded parts", Long: devHelp, Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -48,12 +49,17 @@ func devCommand() *cobra.Command {
 			}
 			s.Log.Level = level
 			s.Listen.Internal = "" // nobody outside this process needs it
+			if secure {
+				if err := selfMade(s, data); err != nil {
+					return err
+				}
+			}
 			m, err := newSeams(s, newLogger(s.Log), filepath.Join(data, "token"))
 			if err != nil {
 				return err
 			}
 			m.dev = true
-			if err := writeURL(data, s.Listen.Public); err != nil {
+			if err := writeURL(data, s); err != nil {
 				return fmt.Errorf("writing the address: %w", err)
 			}
 			return runServices(cmd.Context(), m, serviceNames(), banner(cmd.OutOrStdout(), s, data))
@@ -61,6 +67,7 @@ func devCommand() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&data, "data", ".muster", "folder for everything that is kept")
 	cmd.Flags().StringVar(&config, "config", "", "settings file (HCL); everything has a default")
+	cmd.Flags().BoolVar(&secure, "tls", false, "answer https with a certificate made here, which builds trust")
 	cmd.Flags().StringVar(&level, "log-level", "warn", "trace, debug, info, warn or error")
 	return cmd
 }
@@ -68,42 +75,52 @@ func devCommand() *cobra.Command {
 // banner is the last module: when its turn comes everything is ready.
 func banner(out io.Writer, s *settings.Settings, data string) module.Module {
 	return module.Module{Name: "banner", Run: func(ctx context.Context) error {
-		fmt.Fprintf(out, "Muster is ready.\n\n  API and web   http://%s\n  output        http://%s\n  token         %s\n\n"+
+		fmt.Fprintf(out, "Muster is ready.\n\n  API and web   %s%s\n  output        http://%s\n  token         %s\n\n"+
 			"In any git repository with a .circleci/config.yml:\n\n  muster run\n\nCtrl-C stops; builds go on and are picked up at the next start.\n",
-			s.Listen.Public, s.Listen.Output, filepath.Join(data, "token"))
+			s.Scheme(), s.Listen.Public, s.Listen.Output, filepath.Join(data, "token"))
 		<-ctx.Done()
 		return nil
 	}}
 }
 
-// outputAddresses is where output listens. With embedded parts containers of
-// the local Docker engine have to reach it too: when it listens on loopback, it
-// does so as well on the engine's bridge, which only this machine can reach.
-func (m *seams) outputAddresses() []string {
-	addresses := []string{m.settings.Listen.Output}
-	host, port, err := net.SplitHostPort(m.settings.Listen.Output)
+// onBridge is where output and the gateway listen. With embedded parts
+// containers of the local Docker engine have to reach them too: who listens on
+// loopback does so as well on the engine's bridge, which only this machine can
+// reach.
+func (m *seams) onBridge(address string) []string {
+	addresses := []string{address}
+	host, port, err := net.SplitHostPort(address)
 	if err != nil || !m.dev || !net.ParseIP(host).IsLoopback() {
 		return addresses
 	}
-	bridge, err := net.InterfaceByName("docker0")
-	if err != nil {
-		return addresses // no engine has run here
-	}
-	ips, err := bridge.Addrs()
-	if err != nil {
-		return addresses
-	}
-	for _, ip := range ips {
-		if network, ok := ip.(*net.IPNet); ok && network.IP.To4() != nil {
-			addresses = append(addresses, net.JoinHostPort(network.IP.String(), port))
-		}
+	for _, ip := range bridgeIPs() {
+		addresses = append(addresses, net.JoinHostPort(ip, port))
 	}
 	return addresses
 }
 
+// bridgeIPs are the addresses of this machine on the Docker engine's bridge,
+// none where no engine has run.
+func bridgeIPs() (list []string) {
+	bridge, err := net.InterfaceByName("docker0")
+	if err != nil {
+		return nil
+	}
+	ips, err := bridge.Addrs()
+	if err != nil {
+		return nil
+	}
+	for _, ip := range ips {
+		if network, ok := ip.(*net.IPNet); ok && network.IP.To4() != nil {
+			list = append(list, network.IP.String())
+		}
+	}
+	return list
+}
+
 // writeURL tells the people's commands where a server on this machine listens.
-func writeURL(data, public string) error {
-	return os.WriteFile(filepath.Join(data, "url"), []byte("http://"+public+"\n"), 0o600)
+func writeURL(data string, s *settings.Settings) error {
+	return os.WriteFile(filepath.Join(data, "url"), []byte(s.Scheme()+s.Listen.Public+"\n"), 0o600)
 }
 
 // lockFolder makes the folder and holds it against a second process, which

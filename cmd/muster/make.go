@@ -51,7 +51,11 @@ func makeGateway(m *seams) (*running, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &running{service: s, public: s.Handler(), addresses: []string{m.settings.Listen.Public}}, nil
+	certificate, err := m.certificate()
+	if err != nil {
+		return nil, err
+	}
+	return &running{service: s, public: s.Handler(), addresses: m.onBridge(m.settings.Listen.Public), certificate: certificate}, nil
 }
 
 func makeConfigs(m *seams) (*running, error) {
@@ -192,7 +196,7 @@ func makeOutput(m *seams) (*running, error) {
 		return nil, err
 	}
 	face := m.outputFace(s.AgentRoutes, s.ReaderRoutes)
-	return &running{service: s, internal: s.Routes, addresses: m.outputAddresses(), public: face}, nil
+	return &running{service: s, internal: s.Routes, addresses: m.onBridge(m.settings.Listen.Output), public: face}, nil
 }
 
 func makeResults(m *seams) (*running, error) {

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -88,6 +89,9 @@ func (m *seams) serviceModule(name string, r *running) (module.Module, error) {
 		group, ctx := errgroup.WithContext(ctx)
 		group.Go(func() error { return r.service.Run(ctx) })
 		for _, listener := range listeners {
+			if r.certificate != nil {
+				listener = tls.NewListener(listener, r.certificate.Config())
+			}
 			group.Go(func() error { return httpx.Serve(ctx, listener, r.public) })
 		}
 		return group.Wait()

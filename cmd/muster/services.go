@@ -5,6 +5,8 @@ package main
 import (
 	"context"
 	"net/http"
+
+	"github.com/muster-ci/muster/internal/httpx"
 )
 
 // services is THE table: every control service, in the order of the data path.
@@ -44,6 +46,8 @@ type running struct {
 	// public is a face of its own, on addresses of the settings' listen block.
 	public    http.Handler
 	addresses []string
+	// certificate of the public face; nil when it answers http.
+	certificate *httpx.Certificate
 }
 
 // control is what all services are (house style: a service folder).

@@ -35,7 +35,7 @@ func (o *options) connect() (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := client.New(host, token, nil)
+	c, err := client.New(host, token, trusting(host))
 	if err != nil {
 		return nil, err
 	}

@@ -19,6 +19,7 @@ import (
 type Settings struct {
 	Log      Log      `hcl:"log,block"`
 	Listen   Listen   `hcl:"listen,block"`
+	TLS      TLS      `hcl:"tls,block"`
 	Store    Store    `hcl:"store,block"`
 	Objects  Objects  `hcl:"objects,block"`
 	Secrets  Secrets  `hcl:"secrets,block"`
@@ -42,6 +43,13 @@ type Listen struct {
 	Internal string `hcl:"internal,optional"` // other services, /ready and /metrics; default 127.0.0.1:9000
 	Public   string `hcl:"public,optional"`   // the gateway's API; default 127.0.0.1:8080
 	Output   string `hcl:"output,optional"`   // agents and readers of output; default 127.0.0.1:8585
+}
+
+// TLS is the certificate with which the gateway answers https. Without one it
+// answers http, behind a proxy that has a certificate of its own.
+type TLS struct {
+	Certificate string `hcl:"certificate,optional"` // PEM file, with its chain; read again when it changes
+	Key         string `hcl:"key,optional"`         // PEM file of its key
 }
 
 // Store is the database.
@@ -96,6 +104,7 @@ type Cluster struct {
 	// workspaces, and CopiesDir the folder for machine builds; both nomad.
 	CopiesVolume string `hcl:"copies_volume,optional"`
 	CopiesDir    string `hcl:"copies_dir,optional"`
+	Bundle       string `hcl:"bundle,optional"`   // local: PEM file of the authorities that builds trust, for a base_url with a certificate of your own; empty: the system's
 	BaseURL      string `hcl:"base_url,optional"` // address of the API and web, for links that builds see
 	Archive      string `hcl:"archive,optional"`  // nomad: path of muster-agent.tar.gz, which output hands to clients
 	Dir          string `hcl:"dir,optional"`      // local: the folder of running attempts
@@ -162,7 +171,7 @@ func parse(path string, src []byte, dataDir string, services []string, env func(
 // targets are the platform's blocks by name.
 func (s *Settings) targets() map[string]any {
 	return map[string]any{
-		"log": &s.Log, "listen": &s.Listen, "store": &s.Store, "objects": &s.Objects, "secrets": &s.Secrets,
+		"log": &s.Log, "listen": &s.Listen, "tls": &s.TLS, "store": &s.Store, "objects": &s.Objects, "secrets": &s.Secrets,
 		"catalog": &s.Catalog, "workload": &s.Workload, "cluster": &s.Cluster,
 	}
 }
@@ -218,10 +227,18 @@ func (s *Settings) fill(dataDir string) {
 	set(&s.Cluster.Driver, "local")
 	set(&s.Cluster.Namespace, "muster-builds")
 	set(&s.Cluster.Dir, filepath.Join(dataDir, "attempts"))
-	set(&s.Cluster.BaseURL, "http://"+s.Listen.Public)
+	set(&s.Cluster.BaseURL, s.Scheme()+s.Listen.Public)
 	if len(s.Cluster.OutputURL) == 0 {
 		s.Cluster.OutputURL = []string{"http://" + s.Listen.Output}
 	}
+}
+
+// Scheme begins the gateway's own address: http:// or https://.
+func (s *Settings) Scheme() string {
+	if s.TLS.Certificate != "" {
+		return "https://"
+	}
+	return "http://"
 }
 
 // validate names the block, the attribute and the permitted values.
@@ -250,9 +267,11 @@ func (s *Settings) validate() error {
 		{"cluster.address", s.Cluster.Address, s.Cluster.Driver == "nomad"},
 		{"cluster.templates", s.Cluster.Templates, s.Cluster.Driver == "nomad"},
 		{"cluster.archive", s.Cluster.Archive, s.Cluster.Driver == "nomad"},
+		{"tls.key", s.TLS.Key, s.TLS.Certificate != ""},
+		{"tls.certificate", s.TLS.Certificate, s.TLS.Key != ""},
 	} {
 		if need.needed && need.value == "" {
-			return fmt.Errorf("%s is missing: the driver of its block needs it", need.name)
+			return fmt.Errorf("%s is missing: what else its block says needs it", need.name)
 		}
 	}
 	if s.Cluster.Driver == "nomad" && s.Cluster.Agent != "" {

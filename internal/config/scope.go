@@ -62,6 +62,8 @@ func (c *compiler) pipelineValue(name string) *document.Node {
 	c.read(name)
 	value, given := c.request.Values[name]
 	switch {
+	case !given && name == "in_setup":
+		n = document.Scalar(document.Bool, strconv.FormatBool(c.inSetup), nil)
 	case !given && !knownValue(name):
 		return nil
 	case value == nil:

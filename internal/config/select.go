@@ -24,6 +24,9 @@ func (c *compiler) selectDefinitions() bool {
 		return false
 	}
 	c.checkTopLevel()
+	if at := c.root.Get("setup"); at != nil {
+		c.inSetup, _ = at.AsBool()
+	}
 	if c.reuse {
 		c.resolvePipelineParameters(c.root.Get("parameters"))
 		c.readElements()

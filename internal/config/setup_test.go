@@ -77,3 +77,22 @@ func TestContinuationDeclaresTheSetupParameters(t *testing.T) {
 		})
 	}
 }
+
+func TestAConfigKnowsWhetherItIsASetupConfig(t *testing.T) {
+	t.Parallel()
+	const rest = "jobs: {build: {machine: true, steps: [run: 'setup << pipeline.in_setup >>']}}\n"
+	for text, want := range map[string]string{
+		"version: 2.1\nsetup: true\n" + rest:  "setup true",
+		"version: 2.1\nsetup: false\n" + rest: "setup false",
+		"version: 2.1\n" + rest:               "setup false",
+	} {
+		result := compile(text, nil)
+		if len(result.Errors) > 0 {
+			t.Errorf("got %v", result.Errors)
+			continue
+		}
+		if got := result.Plan.Workflows[0].Jobs[0].Steps[0].Run.Command; got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}

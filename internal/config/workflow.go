@@ -12,6 +12,7 @@ import (
 // flow is what a compilation knows of its workflows as a whole.
 type flow struct {
 	setup    bool
+	inSetup  bool        // the value pipeline.in_setup, which is known before setup is checked
 	declared []parameter // of the pipeline
 	groups   map[string]*group
 	contexts map[string]bool // that some job asks for

@@ -26,6 +26,11 @@ const (
 	EnvIdentityFile = "MUSTER_IDENTITY_FILE"
 	// EnvSpoolDir is a folder on the allocation's disk that the agent may fill.
 	EnvSpoolDir = "MUSTER_SPOOL_DIR"
+	// EnvAPIURL is the address of the API as builds reach it, where that is not
+	// the one that people use.
+	EnvAPIURL = "MUSTER_API_URL"
+	// EnvBundle is a PEM file of the authorities that builds trust.
+	EnvBundle = "MUSTER_CA_BUNDLE"
 	// EnvSSHListen is where the agent listens for SSH, such as :64540, and
 	// EnvSSHAddress the host or host:port under which people reach that. They are
 	// set for tasks with SSH only.

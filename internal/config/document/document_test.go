@@ -148,12 +148,12 @@ func TestHostileTextEndsSoon(t *testing.T) {
 func FuzzWriter(f *testing.F) {
 	for _, text := range []string{
 		"", "a", "yes", "1.10", "a: b", "- a", "#x", " a", "a ", "a\nb", "a\n", "a\nb\n\n", "\na", " a\nb", "a\n b\n\tc",
-		"a\x85b\nc", "\u2028\nx", "\ufeff", "'", "\"\n\"", "a\r\nb", "null", "~", "0x1f", "1:30", "a:b", "a #b", "=", "x=", "<<", "a\n \n", "a\n---\nb", "\x00", "a@b",
+		"a\x85b\nc", "\u2028\nx", "\ufeff", "'", "\"\n\"", "a\r\nb", "null", "~", "0x1f", "1:30", "a:b", "a #b", "=", "x=", "<<", strings.Repeat("k ", 600), "a\n \n", "a\n---\nb", "\x00", "a@b",
 	} {
 		f.Add(text, text)
 	}
 	f.Fuzz(func(t *testing.T, key, text string) {
-		if strings.ToValidUTF8(key, "") != key || strings.ToValidUTF8(text, "") != text || key == "<<" || len(key) > 500 {
+		if strings.ToValidUTF8(key, "") != key || strings.ToValidUTF8(text, "") != text || key == "<<" || len(key) > 5000 {
 			return
 		}
 		var w Writer

@@ -93,14 +93,27 @@ func (w *Writer) start() {
 	}
 }
 
-// key writes a key; a very long or many-lined one needs the quotes, which text
-// without line breaks gets in any case.
+// longestKey is how many bytes a key may take beside its colon. Parsers look no
+// further ahead than 1024 characters.
+const longestKey = 1000
+
+// key writes a key. A very long one stands in lines of its own, with a question
+// mark.
 func (w *Writer) key(key string) {
 	if plain(key) {
 		w.b = append(w.b, key...)
 		return
 	}
+	from := len(w.b)
 	w.b = strconv.AppendQuote(w.b, key)
+	if len(w.b)-from <= longestKey {
+		return
+	}
+	w.b = slices.Insert(w.b, from, '?', ' ')
+	w.b = append(w.b, '\n')
+	for range w.indent {
+		w.b = append(w.b, ' ')
+	}
 }
 
 func (w *Writer) text(value string) {

@@ -32,6 +32,11 @@ type Config struct {
 	OutputURLs []string
 	// BaseURL is the address of the user interface. Default: none.
 	BaseURL string
+	// APIURL is the address of the API as containers reach it. Default: BaseURL.
+	APIURL string
+	// Bundle is a PEM file of the authorities that builds trust. Default: the
+	// image's.
+	Bundle string
 	// StopGrace is how long an agent may take to end after SIGTERM. Default: 20s.
 	StopGrace time.Duration
 	// IdentityTTL is how long an identity may be used to claim. Default: 24h.

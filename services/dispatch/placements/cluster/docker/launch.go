@@ -132,6 +132,12 @@ func (c *Cluster) shape(r record, index int, primary string) (*container.Config,
 	if c.cfg.BaseURL != "" {
 		cfg.Env = append(cfg.Env, "MUSTER_BASE_URL="+c.cfg.BaseURL)
 	}
+	if c.cfg.APIURL != "" {
+		cfg.Env = append(cfg.Env, wire.EnvAPIURL+"="+c.cfg.APIURL)
+	}
+	if c.cfg.Bundle != "" {
+		cfg.Env = append(cfg.Env, wire.EnvBundle+"="+folder+"/bundle.pem")
+	}
 	host.Memory = int64(r.Class.Memory) << 20
 	host.MemorySwap = host.Memory // no swap on top
 	host.ShmSize = sharedMemory(host.Memory)
@@ -169,8 +175,14 @@ func (c *Cluster) equip(ctx context.Context, r record, id string) error {
 	if err != nil {
 		return fmt.Errorf("opening the agent: %w", err)
 	}
+	var bundle []byte
+	if c.cfg.Bundle != "" {
+		if bundle, err = os.ReadFile(c.cfg.Bundle); err != nil {
+			return fmt.Errorf("reading the authorities that builds trust: %w", err)
+		}
+	}
 	reader, writer := io.Pipe()
-	go func() { writer.CloseWithError(pack(writer, agent, info.Size(), token)) }()
+	go func() { writer.CloseWithError(pack(writer, agent, info.Size(), token, bundle)) }()
 	defer reader.Close()
 	if _, err := c.engine.CopyToContainer(ctx, id, client.CopyToContainerOptions{DestinationPath: "/", Content: reader}); err != nil {
 		return fmt.Errorf("copying the agent into the container: %w", err)
@@ -178,7 +190,7 @@ func (c *Cluster) equip(ctx context.Context, r record, id string) error {
 	return nil
 }
 
-func pack(w io.Writer, agent io.Reader, size int64, token string) error {
+func pack(w io.Writer, agent io.Reader, size int64, token string, bundle []byte) error {
 	archive := tar.NewWriter(w)
 	name := strings.TrimPrefix(folder, "/")
 	for _, entry := range []struct {
@@ -190,6 +202,7 @@ func pack(w io.Writer, agent io.Reader, size int64, token string) error {
 		// Whoever the agent is, it removes the token once it has been used.
 		{tar.Header{Typeflag: tar.TypeDir, Name: name + "/identity/", Mode: 0o777}, nil},
 		{tar.Header{Typeflag: tar.TypeReg, Name: name + "/identity/token", Mode: 0o644, Size: int64(len(token))}, bytes.NewReader([]byte(token))},
+		{tar.Header{Typeflag: tar.TypeReg, Name: name + "/bundle.pem", Mode: 0o644, Size: int64(len(bundle))}, bytes.NewReader(bundle)},
 		{tar.Header{Typeflag: tar.TypeReg, Name: name + "/muster-agent", Mode: 0o755, Size: size}, agent},
 	} {
 		if err := archive.WriteHeader(&entry.header); err != nil {

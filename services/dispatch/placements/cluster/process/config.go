@@ -23,6 +23,9 @@ type Config struct {
 	OutputURLs []string
 	// BaseURL is the address of the user interface. Default: none.
 	BaseURL string
+	// Bundle is a PEM file of the authorities that builds trust. Default: the
+	// system's.
+	Bundle string
 	// Environ is what builds see of the environment; Muster's own never is.
 	// Default: PATH, the locale, the time zone and proxies of this process.
 	Environ []string

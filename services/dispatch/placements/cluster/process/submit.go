@@ -118,5 +118,8 @@ func (c *Cluster) environ(dir string) []string {
 	if c.cfg.BaseURL != "" {
 		env = append(env, "MUSTER_BASE_URL="+c.cfg.BaseURL)
 	}
+	if c.cfg.Bundle != "" {
+		env = append(env, wire.EnvBundle+"="+c.cfg.Bundle)
+	}
 	return env
 }
