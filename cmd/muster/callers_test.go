@@ -38,7 +38,7 @@ var callers = map[string][]string{
 	"identity/authenticate":               {"gateway", "output"},
 	"orbs/resolve-orb":                    {"configs", "gateway"},
 	"output/close-attempts":               {"placements"},
-	"output/open-archive":                 {"gateway", "results"},
+	"output/open-archive":                 {"results"},
 	"output/stop-output":                  {"placements"},
 	"placements/claim":                    {"output"},
 	"placements/place":                    {"queue"},

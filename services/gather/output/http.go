@@ -28,7 +28,7 @@ func (s *Service) Routes(r gin.IRouter) {
 	r.POST("/read-artifact", httpx.Callers("gateway"), serveBytes(s, s.archives.ReadArtifact)) // plain bytes
 	r.POST("/list-caches", httpx.Callers("gateway"), httpx.Method(s.archives.ListCaches))
 	r.POST("/clear-caches", httpx.Callers("gateway"), httpx.Method(s.archives.ClearCaches))
-	r.POST("/open-archive", httpx.Callers("gateway", "results"), serveBytes(s, s.archives.OpenArchive)) // plain tar
+	r.POST("/open-archive", httpx.Callers("results"), serveBytes(s, s.archives.OpenArchive)) // plain tar
 	httpx.StuckRoutes(r, s.stuck)
 }
 
