@@ -3,6 +3,7 @@
 package execute
 
 import (
+	"cmp"
 	"context"
 	"os"
 	"path/filepath"
@@ -21,7 +22,7 @@ const coresPerCPU = 1000
 func (j *job) sampleUsage() (stop func()) {
 	meter := usage.NewMeter(j.task.Attempt.Executor == core.ExecutorDocker, existing(j.directory))
 	class := j.task.Class
-	limit := core.UsageLimit{Name: j.task.Attempt.ResourceClass, Cores: float64(class.CPU) / coresPerCPU, Memory: int64(class.Memory) << 20}
+	limit := core.UsageLimit{Name: cmp.Or(class.Name, j.task.Attempt.ResourceClass), Cores: float64(class.CPU) / coresPerCPU, Memory: int64(class.Memory) << 20}
 	sampler := usage.NewSampler(meter.Read, j.deps.Clock, limit, func(u wire.Usage) error {
 		return j.deps.Recorder.Event(wire.Event{Type: wire.TaskUsage, Usage: &u})
 	})

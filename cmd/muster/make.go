@@ -44,7 +44,7 @@ func makeGateway(m *seams) (*running, error) {
 		Peers: gateway.Peers{
 			Identity: p.Identity(), Projects: p.Projects(), Secrets: p.ProjectSecrets(), Configs: p.Configs(), Orbs: p.Orbs(),
 			Pipelines: p.Pipelines(), Workflows: p.Workflows(), Jobs: p.Jobs(), Queue: p.Queue(), Output: p.Output(), Archives: p.Archives(), Results: p.Results(),
-			Usage: p.Output(),
+			Usage:         p.Output(),
 			Continuations: p.Continuations(), Stuck: stuck,
 		},
 	})
