@@ -19,6 +19,8 @@ type (
 	ProjectID string
 	// UserID names a user.
 	UserID string
+	// SSHKeyID names a public key of a user.
+	SSHKeyID string
 	// TokenID names a personal token; it is not the token's secret value.
 	TokenID string
 	// PipelineID names a pipeline.

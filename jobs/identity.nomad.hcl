@@ -1,4 +1,4 @@
-# identity: users and their tokens.
+# identity: users, their tokens and keys, and the tokens of jobs.
 #
 #   nomad job run jobs/identity.nomad.hcl
 #
@@ -32,6 +32,12 @@ variable "nomad_address" {
   description = "The Nomad agent of the client."
   type        = string
   default     = "http://127.0.0.1:4646"
+}
+
+variable "base_url" {
+  description = "Where people reach the API; the issuer in OIDC tokens of jobs begins with it."
+  type        = string
+  default     = "http://127.0.0.1"
 }
 
 variable "settings" {
@@ -137,6 +143,7 @@ job "identity" {
       env {
         MUSTER_LOG_LEVEL       = var.log_level
         MUSTER_LISTEN_INTERNAL = "0.0.0.0:${NOMAD_PORT_http}"
+        MUSTER_BASE_URL        = var.base_url
         MUSTER_CONSUL_ADDRESS  = var.consul_address
         MUSTER_CONSUL_TOKEN    = var.consul_acl ? "/secrets/consul_token" : "" # the file
         MUSTER_NOMAD_ADDRESS   = var.nomad_address

@@ -36,6 +36,8 @@ var callers = map[string][]string{
 	"configs/compile":                     {"gateway", "pipelines"},
 	"configs/fetch":                       {"pipelines"},
 	"identity/authenticate":               {"gateway", "output"},
+	"identity/issue-job-tokens":           {"output", "placements"},
+	"identity/list-ssh-keys":              {"gateway", "placements"},
 	"orbs/resolve-orb":                    {"configs", "gateway"},
 	"output/close-attempts":               {"placements"},
 	"output/open-archive":                 {"results"},

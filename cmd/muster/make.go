@@ -220,6 +220,7 @@ func makeResults(m *seams) (*running, error) {
 
 func makeIdentity(m *seams) (*running, error) {
 	cfg := identity.Default()
+	cfg.Issuer = m.settings.Cluster.BaseURL
 	if err := m.settings.Service("identity", &cfg); err != nil {
 		return nil, err
 	}
@@ -228,7 +229,7 @@ func makeIdentity(m *seams) (*running, error) {
 		return nil, err
 	}
 	s, err := identity.New(cfg, identity.Deps{
-		Logger: m.logger.Named("identity"), Clock: time.Now, NewID: core.NewID, DB: db, FirstToken: m.firstToken,
+		Logger: m.logger.Named("identity"), Clock: time.Now, NewID: core.NewID, DB: db, Sealer: m.sealer, FirstToken: m.firstToken,
 	})
 	if err != nil {
 		return nil, err

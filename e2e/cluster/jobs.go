@@ -26,6 +26,8 @@ func (c *Cluster) variables(name string) []string {
 		return []string{"-var=public_port=8080", "-var=base_url=" + PublicAddress, "-var=objects_volume=muster-objects"}
 	case "configs", "output", "pipelines":
 		return []string{"-var=objects_volume=muster-objects"}
+	case "identity":
+		return []string{"-var=base_url=" + PublicAddress}
 	case "placements":
 		return []string{"-var=output_url=http://" + c.address + ":8585", "-var=base_url=" + PublicAddress, "-var=agent_dir=" + c.agentDir()}
 	default:

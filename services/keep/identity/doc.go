@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package identity knows users and their personal tokens (core.Identity).
+// Package identity knows users, their personal tokens (core.Identity) and SSH
+// keys (core.SSHKeys), and signs the tokens by which jobs prove to others what
+// they are (core.JobTokenIssuer).
 //
-// It owns the tables users, tokens and milestones. The gateway asks it who a
-// request comes from; no other service does, and it asks nobody.
+// It owns the tables users, tokens, milestones, ssh_keys, signing_keys and
+// token_claims. The gateway and output ask it who a request comes from,
+// placements for the keys of who may log in to a job, output for tokens of jobs;
+// it asks nobody.
 //
 // A token's value is 40 random characters behind a prefix, about 238 bits, and
 // only its SHA-256 is stored. A slow password hash would add nothing: it

@@ -18,4 +18,13 @@ func (s *Service) Routes(r gin.IRouter) {
 	r.POST("/revoke-token", gateway, httpx.Action(s.RevokeToken))                             // at once
 	r.POST("/create-user", gateway, httpx.Method(s.CreateUser))                               // a person or a machine
 	r.POST("/user", gateway, httpx.Method(s.User))                                            // by id
+
+	r.POST("/add-ssh-key", gateway, httpx.Method(s.AddSSHKey))                                    // a public key of a user
+	r.POST("/list-ssh-keys", httpx.Callers("gateway", "placements"), httpx.Method(s.ListSSHKeys)) // of a user
+	r.POST("/remove-ssh-key", gateway, httpx.Action(s.RemoveSSHKey))                              // for jobs that start later
+
+	r.POST("/issue-job-tokens", httpx.Callers("output", "placements"), httpx.Method(s.IssueJobTokens)) // OIDC tokens of a job
+	r.POST("/job-token-keys", gateway, httpx.Method(s.JobTokenKeys))                                   // the public keys of those
+	r.POST("/job-token-claims", gateway, httpx.Method(s.JobTokenClaims))                               // audience and life, as set
+	r.POST("/set-job-token-claims", gateway, httpx.Method(s.SetJobTokenClaims))                        // and setting them
 }

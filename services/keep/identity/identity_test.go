@@ -15,6 +15,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/muster-ci/muster/core"
+	"github.com/muster-ci/muster/internal/secrets"
 	"github.com/muster-ci/muster/internal/store"
 	"github.com/muster-ci/muster/internal/store/storetest"
 	"github.com/muster-ci/muster/internal/testx"
@@ -26,7 +27,7 @@ import (
 func start(t *testing.T, cfg identity.Config, db *store.DB, handOver func(string) error) *identity.Service {
 	t.Helper()
 	s, err := identity.New(cfg, identity.Deps{
-		Logger: hclog.NewNullLogger(), Clock: time.Now, NewID: core.NewID, DB: db, FirstToken: handOver,
+		Logger: hclog.NewNullLogger(), Clock: time.Now, NewID: core.NewID, DB: db, Sealer: sealer(t), FirstToken: handOver,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -48,6 +49,15 @@ func start(t *testing.T, cfg identity.Config, db *store.DB, handOver func(string
 		}
 	}
 	return s
+}
+
+func sealer(t *testing.T) secrets.Sealer {
+	t.Helper()
+	k, err := secrets.NewKeyset(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
 }
 
 func ignore(string) error { return nil }
@@ -200,7 +210,7 @@ func TestBootstrapSurvivesCrashes(t *testing.T) {
 func prepared(t *testing.T, db *store.DB, handOver func(string) error) *identity.Service {
 	t.Helper()
 	s, err := identity.New(identity.Default(), identity.Deps{
-		Logger: hclog.NewNullLogger(), Clock: time.Now, NewID: core.NewID, DB: db, FirstToken: handOver,
+		Logger: hclog.NewNullLogger(), Clock: time.Now, NewID: core.NewID, DB: db, Sealer: sealer(t), FirstToken: handOver,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -7,11 +7,14 @@ import (
 	"embed"
 	"fmt"
 	"sync/atomic"
+	"time"
 
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/muster-ci/muster/core"
+	"github.com/muster-ci/muster/internal/secrets"
 	"github.com/muster-ci/muster/internal/store"
+	"github.com/muster-ci/muster/internal/work"
 )
 
 //go:embed migrations/*.sql
@@ -23,6 +26,7 @@ type Deps struct {
 	Clock  core.Clock
 	NewID  func() string
 	DB     *store.DB
+	Sealer secrets.Sealer // has or makes the key "identity"
 	// FirstToken keeps the value of the first administrator's token for the
 	// operator (a file, a path in Vault). It may be called again with another
 	// value after a crash; the last one counts. Nil when Config.AdminToken is
@@ -34,24 +38,30 @@ type Deps struct {
 type Service struct {
 	cfg   Config
 	deps  Deps
+	open  openKeys
 	ready atomic.Bool
 }
 
-var _ core.Identity = (*Service)(nil)
+var (
+	_ core.Identity       = (*Service)(nil)
+	_ core.SSHKeys        = (*Service)(nil)
+	_ core.JobTokenIssuer = (*Service)(nil)
+)
 
 // New makes the service; Run starts it.
 func New(cfg Config, deps Deps) (*Service, error) {
+	cfg = cfg.withDefaults()
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	if deps.Logger == nil || deps.Clock == nil || deps.NewID == nil || deps.DB == nil {
-		return nil, core.Errorf(core.CodeInternal, "identity needs a logger, a clock, a source of ids and a database")
+	if deps.Logger == nil || deps.Clock == nil || deps.NewID == nil || deps.DB == nil || deps.Sealer == nil {
+		return nil, core.Errorf(core.CodeInternal, "identity needs a logger, a clock, a source of ids, a database and a sealer")
 	}
 	return &Service{cfg: cfg, deps: deps}, nil
 }
 
-// Run prepares the tables and the first administrator and then waits for ctx:
-// everything else happens on request.
+// Run prepares the tables and the first administrator, and then sees to the age
+// of signing keys until ctx ends: everything else happens on request.
 func (s *Service) Run(ctx context.Context) error {
 	if err := s.Migrate(ctx); err != nil {
 		if ctx.Err() != nil {
@@ -63,9 +73,11 @@ func (s *Service) Run(ctx context.Context) error {
 		return fmt.Errorf("making the first administrator: %w", err)
 	}
 	s.ready.Store(true)
-	<-ctx.Done()
-	return nil
+	return work.Every(ctx, turnEvery, s.deps.Logger, "turning signing keys", s.turnKeys)
 }
+
+// turnEvery is how often the age of signing keys is looked at.
+const turnEvery = 30 * time.Minute
 
 // Ready returns nil when the service can answer, and there is an administrator.
 func (s *Service) Ready(ctx context.Context) error {
