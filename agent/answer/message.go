@@ -9,6 +9,7 @@ const (
 	PathHalt        = "/v1/halt"         // nothing -> nothing
 	PathMask        = "/v1/mask"         // Mask -> Masked
 	PathFailedTests = "/v1/failed-tests" // nothing -> FailedTests
+	PathToken       = "/v1/oidc-token"   // TokenRequest -> Token
 	PathTimings     = "/v1/timings"      // wire.TimingsRequest -> wire.Timings
 )
 
@@ -30,4 +31,16 @@ type Masked struct {
 // no such rerun.
 type FailedTests struct {
 	Tests []core.FailedTest `json:"tests,omitempty"`
+}
+
+// TokenRequest asks for an OIDC token of the job.
+type TokenRequest struct {
+	Audience []string `json:"audience,omitempty"`
+	V2       bool     `json:"v2,omitempty"` // with the longer subject
+}
+
+// Token is one. Unlike other secrets a build may ask for it, and its own steps
+// have one in their environment anyway.
+type Token struct {
+	Token string `json:"token"`
 }

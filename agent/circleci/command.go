@@ -60,6 +60,7 @@ func commands() []*command {
 	return []*command{
 		envSubst(),
 		maskAdd(),
+		oidcGet(),
 		stepHalt(),
 		testsGlob(),
 		testsRun(),

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -86,6 +87,16 @@ func (a *fakeAgent) register(server *answer.Server) {
 			}
 		}
 		return answer.Masked{Taken: taken}, a.note("mask %q\n", mask.Values)
+	}))
+	server.Handle("POST "+answer.PathToken, answer.JSON(func(_ context.Context, r answer.TokenRequest) (answer.Token, error) {
+		if slices.Contains(r.Audience, "refused") {
+			return answer.Token{}, core.Errorf(core.CodeForbidden, "a fork's pipeline gets no OIDC tokens")
+		}
+		version := "v1"
+		if r.V2 {
+			version = "v2"
+		}
+		return answer.Token{Token: "token for " + strings.Join(r.Audience, ",") + " " + version}, nil
 	}))
 	server.Handle("POST "+answer.PathFailedTests, answer.JSON(func(context.Context, answer.Nothing) (answer.FailedTests, error) {
 		var failed answer.FailedTests

@@ -100,7 +100,7 @@ func system() string {
 
 // showEnvironment makes the working directory and BASH_ENV, and lists what
 // variables steps get: values of the built-in ones, names of the project's.
-func (j *job) showEnvironment(_ context.Context, out *stream.StepWriter) (outcome, error) {
+func (j *job) showEnvironment(ctx context.Context, out *stream.StepWriter) (outcome, error) {
 	if reason := j.prepareFiles(); reason != "" {
 		return outcome{status: core.StepFailed, reason: reason}, out.Note("%s\n", reason)
 	}
@@ -120,6 +120,7 @@ func (j *job) showEnvironment(_ context.Context, out *stream.StepWriter) (outcom
 	if j.mute != nil {
 		fmt.Fprintf(&text, "\nThe commands circleci and circleci-agent will not work in this job: %v.\n", j.mute)
 	}
+	text.WriteString(j.addTokens(ctx))
 	_, err := out.Write([]byte(text.String()))
 	return outcome{status: core.StepSuccess}, err
 }

@@ -123,13 +123,15 @@ func linkOrCopy(program, name string) error {
 	return to.Close()
 }
 
-// register adds what the job itself answers. Nothing of it tells a secret.
+// register adds what the job itself answers. Nothing of it tells a secret, but
+// for a token of the job's own.
 func (j *job) register(server *answer.Server) {
 	server.Handle("POST "+answer.PathHalt, answer.JSON(func(context.Context, answer.Nothing) (answer.Nothing, error) {
 		j.halted.Store(true)
 		return answer.Nothing{}, nil
 	}))
 	server.Handle("POST "+answer.PathMask, answer.JSON(j.addMasks))
+	server.Handle("POST "+answer.PathToken, answer.JSON(j.tokenFor))
 	server.Handle("POST "+answer.PathFailedTests, answer.JSON(func(context.Context, answer.Nothing) (answer.FailedTests, error) {
 		return answer.FailedTests{Tests: j.task.Spec.FailedTests}, nil
 	}))

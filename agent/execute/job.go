@@ -31,8 +31,10 @@ type job struct {
 	failed    bool        // a step of the foreground has failed
 	halted    atomic.Bool // a step asked for no further ones
 
-	mute error       // why the commands of the job cannot reach us, nil when they can
-	ssh  *ssh.Server // of a job that somebody may log in to, once it listens
+	leaveOutside func()       // ends what comes through the gateway
+	mute         error        // why the commands of the job cannot reach us, nil when they can
+	tokens       chan fetched // capacity 1; nil where there are none to come
+	ssh          *ssh.Server  // of a job that somebody may log in to, once it listens
 
 	background sync.WaitGroup
 	quit       context.CancelCauseFunc // ends the steps in the background

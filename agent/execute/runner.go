@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"time"
 
@@ -51,6 +52,11 @@ type Deps struct {
 	Recorder  *stream.Recorder
 	Processes *process.Table
 	Masks     *mask.Set
+	// Tokens asks for OIDC tokens of the job; nil for none.
+	Tokens func(ctx context.Context, audience []string) (core.JobTokens, error)
+	// Outside hands what comes for a job with SSH through the gateway to serve,
+	// until ctx ends; nil for none.
+	Outside func(ctx context.Context, serve func(net.Conn))
 	// Source opens the bundle of a task whose source is one.
 	Source func(ctx context.Context) (io.ReadCloser, error)
 	// Answer registers what the commands of the job may ask beside what this
@@ -132,6 +138,7 @@ func (r *Runner) steps(ctx context.Context, task core.ClaimedTask) (Result, erro
 	if err != nil {
 		return Result{}, err
 	}
+	j.fetchTokens(ctx)
 	defer j.openAnswers()()
 	defer r.sweep()
 	defer j.closeSSH()

@@ -58,6 +58,7 @@ func (j *job) enableSSH(ctx context.Context, out *stream.StepWriter) (outcome, e
 		return sshFailed(out, fmt.Sprintf("SSH cannot be enabled: %v.", err))
 	}
 	j.ssh = server
+	j.openOutside(ctx, server)
 	address := ""
 	if host != "" {
 		address = net.JoinHostPort(host, strconv.Itoa(port))
@@ -117,10 +118,30 @@ func (j *job) waitForSSH(ctx context.Context, result Result) (Result, error) {
 	return result, err
 }
 
+// openOutside takes what comes through the gateway.
+func (j *job) openOutside(ctx context.Context, server *ssh.Server) {
+	if j.deps.Outside == nil {
+		return
+	}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		j.deps.Outside(ctx, server.Serve)
+	}()
+	j.leaveOutside = func() {
+		cancel()
+		<-ended
+	}
+}
+
 // closeSSH ends all sessions, and returns when they have been told to have.
 func (j *job) closeSSH() {
 	if j.ssh != nil {
 		j.ssh.Close()
+	}
+	if j.leaveOutside != nil {
+		j.leaveOutside()
 	}
 }
 

@@ -10,11 +10,13 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/muster-ci/muster/core"
+	"github.com/muster-ci/muster/internal/pipe"
 	"github.com/muster-ci/muster/internal/wire"
 )
 
@@ -127,6 +129,34 @@ func (c *Client) Source(ctx context.Context) (io.ReadCloser, error) {
 // final StatusError is worth another try.
 func (c *Client) Call(ctx context.Context, path string, in, out any) error {
 	return c.json(ctx, path, "", in, out)
+}
+
+// All returns the addresses of output.
+func (c *Client) All() []string { return slices.Clone(c.addresses) }
+
+// Upgrade opens a connection to a path at one address, authenticated as the
+// attempt. It lives until it is closed.
+func (c *Client) Upgrade(ctx context.Context, address, path string) (io.ReadWriteCloser, error) {
+	_, token := c.current()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimRight(address, "/")+path, nil)
+	if err != nil {
+		return nil, fmt.Errorf("making the request: %w", err)
+	}
+	request.Header.Set("Authorization", "Bearer "+token)
+	pipe.Ask(request)
+	response, err := c.http.Do(request)
+	if err != nil {
+		return nil, fmt.Errorf("connecting to output: %w", err)
+	}
+	if response.StatusCode/100 != 1 && response.StatusCode/100 != 2 {
+		defer response.Body.Close()
+		return nil, statusError(response)
+	}
+	conn, err := pipe.Opened(response)
+	if err != nil {
+		response.Body.Close()
+	}
+	return conn, err
 }
 
 // Address returns the address of output in use, without a slash at its end.

@@ -168,6 +168,8 @@ func (t *tracked) build(ctx, delivery context.Context) error {
 		Processes: t.deps.Processes,
 		Masks:     t.masks,
 		Source:    t.client.Source,
+		Tokens:    t.jobTokens,
+		Outside:   t.outside,
 		Answer:    t.register,
 		Archives:  archives,
 		Sweep:     t.deps.Sweep,

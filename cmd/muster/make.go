@@ -46,6 +46,7 @@ func makeGateway(m *seams) (*running, error) {
 			Pipelines: p.Pipelines(), Workflows: p.Workflows(), Jobs: p.Jobs(), Queue: p.Queue(), Output: p.Output(), Archives: p.Archives(), Results: p.Results(),
 			Usage:         p.Output(),
 			Continuations: p.Continuations(), Stuck: stuck,
+			SSHKeys: p.SSHKeys(), SSHPlaces: p.SSHPlaces(), JobTokens: p.JobTokens(),
 		},
 	})
 	if err != nil {
@@ -185,7 +186,7 @@ func makeOutput(m *seams) (*running, error) {
 		Logger: m.logger.Named("output"), Clock: time.Now, DB: db, Hints: m.hints, Metrics: m.metrics,
 		Objects: bucket, Verifier: m.agents, Sealer: m.sealer,
 		Peers: output.Peers{
-			Placements: p.Placements(), Results: p.Results(),
+			Placements: p.Placements(), Results: p.Results(), JobTokens: p.JobTokens(),
 			Readers: func(ctx context.Context, token string) (core.UserID, error) {
 				user, err := users.Authenticate(ctx, token)
 				return user.ID, err

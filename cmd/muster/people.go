@@ -19,6 +19,7 @@ func peopleCommands() []*cobra.Command {
 		loginCommand(o), projectCommand(o), organizationCommand(o), runCommand(o), logsCommand(o), statusCommand(o), cancelCommand(o),
 		artifactsCommand(o), testsCommand(o), cacheCommand(o),
 		approveCommand(o), rerunCommand(o), configCommand(o), lspCommand(o), orbCommand(o), namespaceCommand(o), tokenCommand(o), adminCommand(o),
+		sshKeyCommand(o), sshCommand(o),
 	}
 	for _, command := range commands {
 		flags := command.PersistentFlags()

@@ -44,6 +44,7 @@ func evalContext(in Input) *hcl.EvalContext {
 			}),
 			"output_url": cty.StringVal(strings.Join(in.OutputURLs, ",")),
 			"base_url":   cty.StringVal(in.BaseURL),
+			"ssh":        cty.BoolVal(in.Spec.SSH != nil),
 		})},
 	}
 }

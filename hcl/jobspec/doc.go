@@ -27,6 +27,7 @@
 //	                     version that the client has to announce, if any
 //	muster.output_url    addresses of output on port 8585
 //	muster.base_url      address of the user interface
+//	muster.ssh           whether somebody may log in to the job, which takes a port
 //
 // Expressions have the usual functions (format, join, merge, slice, max ...)
 // and blocks can be dynamic. What Nomad interpolates itself (${attr...},

@@ -11,6 +11,7 @@ import (
 	"strconv"
 
 	"github.com/muster-ci/muster/internal/api"
+	"github.com/muster-ci/muster/internal/pipe"
 )
 
 // Me returns the user of the token.
@@ -196,6 +197,63 @@ func (c *Client) Compile(ctx context.Context, r api.CompileRequest) (api.Compile
 // ContinuePipeline continues a setup pipeline; the key is the permission.
 func (c *Client) ContinuePipeline(ctx context.Context, continuation api.Continuation) (api.Message, error) {
 	return call[api.Message](ctx, c, http.MethodPost, v2+"/pipeline/continue", continuation)
+}
+
+// SSHKeys returns the user's SSH keys.
+func (c *Client) SSHKeys(ctx context.Context) ([]api.SSHKey, error) {
+	return all[api.SSHKey](ctx, c, own+"/ssh-keys", 1)
+}
+
+// AddSSHKey adds a public key.
+func (c *Client) AddSSHKey(ctx context.Context, k api.NewSSHKey) (api.SSHKey, error) {
+	return call[api.SSHKey](ctx, c, http.MethodPost, own+"/ssh-keys", k)
+}
+
+// RemoveSSHKey removes one of the user's SSH keys.
+func (c *Client) RemoveSSHKey(ctx context.Context, id string) error {
+	_, err := call[api.Message](ctx, c, http.MethodDelete, own+"/ssh-keys/"+url.PathEscape(id), nil)
+	return err
+}
+
+// SSHPlaces returns where the tasks of a job can be logged in to.
+func (c *Client) SSHPlaces(ctx context.Context, job string) ([]api.SSHPlace, error) {
+	return all[api.SSHPlace](ctx, c, own+"/jobs/"+url.PathEscape(job)+"/ssh", 1)
+}
+
+// ConnectSSH opens a connection to the SSH server of a job's task. It lives
+// until it is closed or ctx ends.
+func (c *Client) ConnectSSH(ctx context.Context, job string, index int) (io.ReadWriteCloser, error) {
+	path := fmt.Sprintf("%s/jobs/%s/tasks/%d/ssh", own, url.PathEscape(job), index)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+path, nil)
+	if err != nil {
+		return nil, fmt.Errorf("making a request: %w", err)
+	}
+	request.Header.Set("Circle-Token", c.token)
+	pipe.Ask(request)
+	response, err := oneConnection(c.http.Transport).RoundTrip(request)
+	if err != nil {
+		return nil, fmt.Errorf("calling %s: %w", c.base, unwrapURL(err))
+	}
+	if response.StatusCode == http.StatusSwitchingProtocols {
+		return pipe.Opened(response)
+	}
+	defer response.Body.Close()
+	return nil, readError(response)
+}
+
+// oneConnection speaks HTTP/1.1, in which a connection can become a pipe.
+func oneConnection(transport http.RoundTripper) http.RoundTripper {
+	base, ok := transport.(*http.Transport)
+	if transport == nil {
+		base, ok = http.DefaultTransport.(*http.Transport)
+	}
+	if !ok {
+		return transport
+	}
+	own := base.Clone()
+	own.Protocols = new(http.Protocols)
+	own.Protocols.SetHTTP1(true)
+	return own
 }
 
 // Tokens returns the user's tokens.

@@ -69,17 +69,10 @@ func (c *Caller) post(ctx context.Context, method string, in any) (*http.Respons
 	if err != nil {
 		return nil, fmt.Errorf("encoding %s: %w", method, err)
 	}
-	url := "http://" + c.service + ".muster/" + c.service + "/v1/" + method
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
+	request, err := c.request(ctx, method, bytes.NewReader(body))
 	if err != nil {
-		return nil, fmt.Errorf("making the request for %s: %w", method, err)
+		return nil, err
 	}
-	token, err := c.token(ctx)
-	if err != nil {
-		return nil, core.Errorf(core.CodeUnavailable, "reading our own identity: %w", err)
-	}
-	request.Header.Set("Authorization", "Bearer "+token)
-	request.Header.Set("Content-Type", "application/json")
 	response, err := c.http.Do(request)
 	if err != nil {
 		return nil, c.unreachable(ctx, method, err)
@@ -89,6 +82,22 @@ func (c *Caller) post(ctx context.Context, method string, in any) (*http.Respons
 	}
 	defer response.Body.Close()
 	return nil, readError(response)
+}
+
+// request makes a call's request, with our identity.
+func (c *Caller) request(ctx context.Context, method string, body io.Reader) (*http.Request, error) {
+	url := "http://" + c.service + ".muster/" + c.service + "/v1/" + method
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, body)
+	if err != nil {
+		return nil, fmt.Errorf("making the request for %s: %w", method, err)
+	}
+	token, err := c.token(ctx)
+	if err != nil {
+		return nil, core.Errorf(core.CodeUnavailable, "reading our own identity: %w", err)
+	}
+	request.Header.Set("Authorization", "Bearer "+token)
+	request.Header.Set("Content-Type", "application/json")
+	return request, nil
 }
 
 // unreachable keeps a typed error of the transport and the end of ctx; all else

@@ -13,6 +13,14 @@ job "build" {
     # All containers share one network namespace, and so localhost.
     network {
       mode = "bridge"
+
+      # Where the person logs in who has rerun the job with SSH. Nomad takes it
+      # from min_dynamic_port to max_dynamic_port of the client.
+      dynamic "port" {
+        for_each = muster.ssh ? ["ssh"] : []
+        labels   = [port.value]
+        content {}
+      }
     }
 
     # A number for the scheduler; Nomad does not enforce it.
@@ -158,7 +166,11 @@ job "build" {
         MUSTER_SPOOL_DIR     = "/alloc/data"
         MUSTER_COPIES_DIR    = muster.copies.volume == "" ? "" : "/opt/muster-copies"
         MUSTER_ENGINE        = muster.engine == "" ? "" : "tcp://127.0.0.1:2375"
-      })
+        },
+        muster.ssh ? {
+          MUSTER_SSH_LISTEN  = ":${NOMAD_PORT_ssh}"
+          MUSTER_SSH_ADDRESS = "${NOMAD_HOST_ADDR_ssh}" # what people are shown
+      } : {})
 
       resources {
         cpu    = muster.class.cpu

@@ -13,6 +13,15 @@ job "build" {
   node_pool = muster.class.pool
 
   group "task" {
+    # Where the person logs in who has rerun the job with SSH. Nomad takes it from
+    # min_dynamic_port to max_dynamic_port of the client.
+    dynamic "network" {
+      for_each = muster.ssh ? ["ssh"] : []
+      content {
+        port "ssh" {}
+      }
+    }
+
     ephemeral_disk {
       size = muster.class.disk
     }
@@ -64,14 +73,18 @@ job "build" {
         command = muster.agent.source == "" ? muster.agent.path : "local/muster/muster-agent"
       }
 
-      env = {
+      env = merge({
         HOME                 = "${NOMAD_TASK_DIR}"
         MUSTER_OUTPUT_URL    = muster.output_url
         MUSTER_BASE_URL      = muster.base_url
         MUSTER_IDENTITY_FILE = "${NOMAD_SECRETS_DIR}/nomad_muster.jwt"
         MUSTER_SPOOL_DIR     = "${NOMAD_ALLOC_DIR}/data"
         MUSTER_COPIES_DIR    = muster.copies.dir
-      }
+        },
+        muster.ssh ? {
+          MUSTER_SSH_LISTEN  = ":${NOMAD_PORT_ssh}"
+          MUSTER_SSH_ADDRESS = "${NOMAD_ADDR_ssh}" # what people are shown
+      } : {})
 
       resources {
         cpu    = muster.class.cpu

@@ -18,10 +18,11 @@ import (
 type access int
 
 const (
-	accessUser   access = iota // everybody with a token
-	accessAdmin                // administrators; roles come with a later service
-	accessPublic               // everybody
-	accessKey                  // whoever has the key that is in the body
+	accessUser    access = iota // everybody with a token
+	accessAdmin                 // administrators; roles come with a later service
+	accessPublic                // everybody
+	accessAnybody               // everybody, within the budget of their address
+	accessKey                   // whoever has the key that is in the body
 )
 
 // userKey is where the user of a request is kept in its gin context.

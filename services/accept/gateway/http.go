@@ -38,7 +38,7 @@ func (s *Service) Routes(r gin.IRouter) {
 		chain := []gin.HandlerFunc{s.observe(e), headers}
 		switch e.access {
 		case accessPublic:
-		case accessKey:
+		case accessKey, accessAnybody:
 			chain = append(chain, s.limitAddress)
 		default:
 			chain = append(chain, s.authenticate(e))

@@ -81,7 +81,7 @@ func operation(e endpoint, schemas schemaSet) object {
 	case e.method == http.MethodPut && e.media != "":
 		op["requestBody"] = object{"required": true, "content": object{e.media: object{"schema": object{"type": "string", "format": "binary"}}}}
 	}
-	if e.access == accessPublic || e.access == accessKey {
+	if e.access == accessPublic || e.access == accessKey || e.access == accessAnybody {
 		op["security"] = []object{}
 	}
 	return op

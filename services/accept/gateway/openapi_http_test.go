@@ -197,6 +197,7 @@ func TestAnswersMatchTheirSchemas(t *testing.T) {
 	c.projects()
 	c.pipelines()
 	c.orbs()
+	c.people()
 	for path, item := range c.doc.Paths.Map() {
 		for method := range item.Operations() {
 			if name := method + " " + full(item, path); !c.seen[name] {

@@ -55,6 +55,8 @@ func (s *Service) endpoints() []endpoint {
 	table = append(table, s.testEndpoints()...)
 	table = append(table, s.namespaceEndpoints()...)
 	table = append(table, s.orbEndpoints()...)
+	table = append(table, s.oidcEndpoints()...)
+	table = append(table, s.sshEndpoints()...)
 	return append(table, s.ownEndpoints()...)
 }
 

@@ -34,6 +34,10 @@ type Peers struct {
 	Usage     core.ResourceUsages // output's too
 	// Continuations are those of the pipelines service.
 	Continuations core.Continuations
+	// SSHKeys and JobTokens are identity's, SSHPlaces output's.
+	SSHKeys   core.SSHKeys
+	JobTokens core.JobTokenIssuer
+	SSHPlaces core.SSHPlaces
 	// Stuck are the services that set work aside, by name.
 	Stuck map[string]core.Stuck
 }
@@ -64,6 +68,7 @@ type Service struct {
 	streams  *streamCount
 	recheck  time.Duration
 	metrics  *metrics
+	keys     knownKeys
 	graphQL  *graphql.API
 	openAPI  []byte
 	endpoint []endpoint
@@ -77,7 +82,8 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	p := deps.Peers
 	if deps.Logger == nil || deps.Clock == nil || deps.NewID == nil || deps.Bundles == nil ||
 		p.Identity == nil || p.Projects == nil || p.Secrets == nil || p.Configs == nil || p.Orbs == nil || p.Pipelines == nil ||
-		p.Workflows == nil || p.Jobs == nil || p.Queue == nil || p.Output == nil || p.Archives == nil || p.Results == nil || p.Continuations == nil {
+		p.Workflows == nil || p.Jobs == nil || p.Queue == nil || p.Output == nil || p.Archives == nil || p.Results == nil || p.Continuations == nil ||
+		p.SSHKeys == nil || p.JobTokens == nil || p.SSHPlaces == nil {
 		return nil, core.Errorf(core.CodeInternal, "the gateway needs a logger, a clock, a source of ids, a store of bundles and all of its peers")
 	}
 	sources := follow.Sources{Pipelines: p.Pipelines, Workflows: p.Workflows, Jobs: p.Jobs, Output: p.Output, Queue: p.Queue}

@@ -43,6 +43,9 @@ func (s *Service) Claim(ctx context.Context, c core.Claim) (core.ClaimedTask, er
 	if err != nil {
 		return core.ClaimedTask{}, err
 	}
+	if err := s.admit(ctx, task.Spec.SSH); err != nil {
+		return core.ClaimedTask{}, err
+	}
 	tell := s.describe(ctx, task.Attempt)
 	task.Secrets, err = s.secrets(ctx, task.Spec)
 	tell(&task)
@@ -181,6 +184,24 @@ func (s *Service) variables(ctx context.Context, project core.ProjectID) ([]core
 		env[i] = core.EnvVar{Name: v.Name, Value: v.Value}
 	}
 	return env, nil
+}
+
+// admit fills in who may log in to a job, and for how long: the keys that the
+// user has now. The spec is the claimant's copy; keys are stored nowhere.
+func (s *Service) admit(ctx context.Context, access *core.SSHAccess) error {
+	if access == nil {
+		return nil
+	}
+	keys, err := s.deps.Peers.SSHKeys.ListSSHKeys(ctx, access.User)
+	if err != nil {
+		return fmt.Errorf("asking for the user's SSH keys: %w", err)
+	}
+	access.Keys = nil
+	for _, key := range keys {
+		access.Keys = append(access.Keys, key.PublicKey)
+	}
+	access.Forwarding, access.Idle, access.Most = s.cfg.SSHForwarding, s.cfg.SSHIdle, s.cfg.SSHMost
+	return nil
 }
 
 // ReportAgents implements core.Placements.

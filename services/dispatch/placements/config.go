@@ -43,6 +43,17 @@ type Config struct {
 	// stopped. Default: 10m.
 	OrphanAge time.Duration `hcl:"orphan_age,optional"`
 
+	// SSHForwarding allows forwarding of ports (ssh -L) to jobs that were rerun
+	// with SSH. Default: false.
+	SSHForwarding bool `hcl:"ssh_forwarding,optional"`
+
+	// SSHIdle is how long such a job waits after its last step, or after the last
+	// session. Default: 10m.
+	SSHIdle time.Duration `hcl:"ssh_idle,optional"`
+
+	// SSHMost is how long it waits at most, whoever is logged in. Default: 2h.
+	SSHMost time.Duration `hcl:"ssh_most,optional"`
+
 	// Parallel is how many calls to the cluster are under way at once.
 	// Default: 8.
 	Parallel int `hcl:"parallel,optional"`
@@ -70,6 +81,7 @@ func Default() Config {
 	return Config{
 		TimeLimit: 5 * time.Hour, LimitSlack: 5 * time.Minute, StopGrace: 30 * time.Second, AgentGrace: 10 * time.Second,
 		ClaimTimeout: 10 * time.Minute, PurgeDelay: 10 * time.Second, Relist: 45 * time.Second,
+		SSHIdle: 10 * time.Minute, SSHMost: 2 * time.Hour,
 		OrphanAge: 10 * time.Minute, Parallel: 8, Keep: 7 * 24 * time.Hour,
 	}
 }
@@ -89,6 +101,8 @@ func (c Config) Validate() error {
 		{"purge_delay", c.PurgeDelay, time.Millisecond},
 		{"relist", c.Relist, time.Millisecond},
 		{"orphan_age", c.OrphanAge, time.Millisecond},
+		{"ssh_idle", c.SSHIdle, time.Second},
+		{"ssh_most", c.SSHMost, time.Second},
 		{"keep", c.Keep, time.Hour},
 	} {
 		if d.value < d.least {
@@ -109,7 +123,7 @@ func (c Config) withDefaults() Config {
 	for _, f := range []struct{ v, def *time.Duration }{
 		{&c.TimeLimit, &d.TimeLimit}, {&c.LimitSlack, &d.LimitSlack}, {&c.StopGrace, &d.StopGrace}, {&c.AgentGrace, &d.AgentGrace},
 		{&c.ClaimTimeout, &d.ClaimTimeout}, {&c.PurgeDelay, &d.PurgeDelay}, {&c.Relist, &d.Relist},
-		{&c.OrphanAge, &d.OrphanAge}, {&c.Keep, &d.Keep},
+		{&c.OrphanAge, &d.OrphanAge}, {&c.Keep, &d.Keep}, {&c.SSHIdle, &d.SSHIdle}, {&c.SSHMost, &d.SSHMost},
 	} {
 		if *f.v == 0 {
 			*f.v = *f.def

@@ -58,6 +58,8 @@ type Peers struct {
 	Output  core.OutputControl
 	// Continuations has the keys of setup pipelines.
 	Continuations core.Continuations
+	// SSHKeys has the keys of users who may log in to their jobs.
+	SSHKeys core.SSHKeys
 }
 
 // Service implements core.Placements.

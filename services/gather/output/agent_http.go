@@ -28,6 +28,7 @@ func (s *Service) AgentRoutes(r gin.IRouter) {
 	g.GET(wire.PathSource, s.serveSource)        // the git bundle
 	g.POST(wire.PathTimings, s.serveTimings)     // how long the job's tests take
 	s.archiveRoutes(g)
+	s.grantRoutes(g)
 }
 
 // bodyTime is how long an agent may take to send one request.

@@ -42,6 +42,8 @@ type batch struct {
 	chunks  []chunkRow
 	reports []*reportRow
 	usage   map[core.AttemptID][]wire.Usage // told of the use of resources
+	ssh     map[core.AttemptID]wire.Event   // where attempts can be logged in to
+	logins  []login                         // sessions over SSH that began
 	// What changed and must be written back.
 	grown   map[streamKey]bool
 	told    map[streamKey]bool
@@ -51,6 +53,12 @@ type batch struct {
 	news    map[core.PipelineID]bool // whose followers there is something for
 
 	received, dropped int64
+}
+
+// login is a session over SSH, for the log.
+type login struct {
+	attempt core.AttemptID
+	event   wire.Event
 }
 
 func newBatch(cfg Config, now time.Time) *batch {
@@ -65,6 +73,7 @@ func newBatch(cfg Config, now time.Time) *batch {
 		heard:    make(map[core.AttemptID]bool),
 		changed:  make(map[core.AttemptID]bool),
 		ended:    make(map[core.AttemptID]bool),
+		ssh:      make(map[core.AttemptID]wire.Event),
 		news:     make(map[core.PipelineID]bool),
 	}
 }
@@ -217,6 +226,11 @@ func (b *batch) tell(a *attemptRow, e wire.Event) {
 		b.changed[id] = true
 	case wire.StepStarted:
 		b.step(id, e.Step).start(e, e.At)
+		if e.Fingerprint != "" {
+			b.logins = append(b.logins, login{attempt: id, event: e})
+		}
+	case wire.SSHReady:
+		b.ssh[id] = e
 	case wire.StepEnded:
 		b.step(id, e.Step).finish(e, e.At)
 	case wire.TaskEnded:

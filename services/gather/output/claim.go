@@ -81,6 +81,9 @@ func (s *Service) admit(ctx context.Context, id core.AttemptID, allocation, toke
 		if err := putToken(ctx, tx, tokenRow{Hash: hash(token), Attempt: id, Allocation: allocation, CreatedAt: store.At(now)}); err != nil {
 			return err
 		}
+		if err := putGrant(ctx, tx, id, task.Spec); err != nil {
+			return err
+		}
 		if err := archive.Admit(ctx, tx, id, task); err != nil {
 			return err
 		}

@@ -59,6 +59,10 @@ func parseEvent(line []byte, now time.Time) (e wire.Event, known bool, err error
 		if e.Usage == nil {
 			return e, false, core.Errorf(core.CodeInvalid, "an event of %s tells of none", wire.TaskUsage)
 		}
+	case wire.SSHReady:
+		if len(e.Address) > maxName || len(e.HostKey) > maxName {
+			return e, false, core.Errorf(core.CodeInvalid, "an address or a host key is longer than %d bytes", maxName)
+		}
 	case wire.StepStarted, wire.StepEnded:
 		if e.Step < 0 || e.Step >= wire.MaxStreams {
 			return e, false, core.Errorf(core.CodeInvalid, "an event is of step %d, which must be between 0 and %d", e.Step, wire.MaxStreams-1)
@@ -75,6 +79,8 @@ func parseEvent(line []byte, now time.Time) (e wire.Event, known bool, err error
 	}
 	e.Name, e.Kind = clip(e.Name, maxName), clip(e.Kind, maxName)
 	e.Command, e.Reason = clip(e.Command, maxText), clip(e.Reason, maxText)
+	e.Remote, e.Fingerprint = clip(e.Remote, maxName), clip(e.Fingerprint, maxName)
+	e.Address, e.HostKey = clip(e.Address, maxName), clip(e.HostKey, maxName)
 	e.AgentVersion, e.Host = clip(e.AgentVersion, maxName), clip(e.Host, maxName)
 	e.At = plausible(e.At, now)
 	return e, true, nil

@@ -90,6 +90,7 @@ type harness struct {
 	clock      atomic.Int64 // microseconds
 	placements *fakePlacements
 	results    *fakeResults
+	tokens     *fakeTokens
 	issuer     *workload.Local
 	objects    *objects.Store
 	sealer     *secrets.Keyset
@@ -108,6 +109,7 @@ func newHarness(t testing.TB, open func() *store.DB, cfg Config) *harness {
 		reported: make(chan struct{}, 1), placed: map[core.AttemptID]string{},
 		nonces: map[core.AttemptID]string{}, tasks: map[core.AttemptID]core.ClaimedTask{},
 	}}
+	h.tokens = &fakeTokens{}
 	h.results = &fakeResults{known: map[core.ArchiveID]core.TestUpload{}, came: make(chan struct{}, 1)}
 	h.clock.Store(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC).UnixMicro())
 	var err error
@@ -149,7 +151,7 @@ func (h *harness) start() {
 	h.t.Helper()
 	service, err := New(h.cfg, Deps{
 		Logger: hclog.NewNullLogger(), Clock: h.now, DB: h.open(), Hints: h.hints, Metrics: prometheus.NewRegistry(),
-		Objects: h.objects, Verifier: h.issuer, Sealer: h.sealer, Peers: Peers{Placements: h.placements, Results: h.results, Readers: func(_ context.Context, token string) (core.UserID, error) {
+		Objects: h.objects, Verifier: h.issuer, Sealer: h.sealer, Peers: Peers{Placements: h.placements, Results: h.results, JobTokens: h.tokens, Readers: func(_ context.Context, token string) (core.UserID, error) {
 			if !strings.HasPrefix(token, readerToken) {
 				return "", core.Errorf(core.CodeUnauthorized, "the token is not valid")
 			}

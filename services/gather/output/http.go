@@ -29,6 +29,8 @@ func (s *Service) Routes(r gin.IRouter) {
 	r.POST("/list-caches", httpx.Callers("gateway"), httpx.Method(s.archives.ListCaches))
 	r.POST("/clear-caches", httpx.Callers("gateway"), httpx.Method(s.archives.ClearCaches))
 	r.POST("/open-archive", httpx.Callers("results"), serveBytes(s, s.archives.OpenArchive)) // plain tar
+	r.POST("/ssh-places", httpx.Callers("gateway"), httpx.Method(s.SSHPlaces))               // where tasks can be logged in to
+	r.POST("/call-ssh", httpx.Callers("gateway"), s.serveCall)                               // a connection to one, core.SSHCall
 	httpx.StuckRoutes(r, s.stuck)
 }
 

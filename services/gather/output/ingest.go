@@ -105,6 +105,10 @@ func (s *Service) announce(b *batch) {
 	for id := range b.news {
 		s.deps.Hints.Notify(pipelineTopic(id))
 	}
+	for _, l := range b.logins {
+		s.deps.Logger.Info("ssh session started", "attempt_id", l.attempt, "step", l.event.Step, "kind", l.event.Name,
+			"command", l.event.Command, "remote", l.event.Remote, "fingerprint", l.event.Fingerprint)
+	}
 	if len(b.reports) > 0 {
 		s.deps.Hints.Notify(reportsTopic)
 	}
@@ -189,6 +193,9 @@ func (s *Service) save(ctx context.Context, tx bun.Tx, b *batch) error {
 		return err
 	}
 	if err := saveAttempts(ctx, tx, b); err != nil {
+		return err
+	}
+	if err := saveSSH(ctx, tx, b.ssh); err != nil {
 		return err
 	}
 	if err := hurryReports(ctx, tx, b); err != nil {

@@ -12,7 +12,7 @@ import (
 // forget removes what hangs on an attempt; its own row, which finds all that
 // again after a crash, goes last.
 func (s *Service) forget(ctx context.Context, a *attemptRow) error {
-	for _, table := range []string{"tokens", "streams", "steps", "usage"} {
+	for _, table := range []string{"tokens", "streams", "steps", "usage", "grants"} {
 		if _, err := s.deps.DB.NewDelete().TableExpr(table).Where("attempt_id = ?", a.ID).Exec(ctx); err != nil {
 			return fmt.Errorf("deleting %s: %w", table, err)
 		}

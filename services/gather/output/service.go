@@ -45,6 +45,7 @@ type Deps struct {
 type Peers struct {
 	Placements core.Placements
 	Results    Results
+	JobTokens  core.JobTokenIssuer
 	// Readers returns whose a personal token is that may read output, and an
 	// error of core otherwise. It guards the routes for people only.
 	Readers func(ctx context.Context, token string) (core.UserID, error)
@@ -52,16 +53,19 @@ type Peers struct {
 
 // Service implements core.Output and core.OutputControl and serves agents.
 type Service struct {
-	cfg      Config
-	deps     Deps
-	metrics  *metrics
-	commits  *committer
-	owners   owners
-	limits   *httpx.Limits // of people who read
-	slots    chan struct{} // one for each large request in memory
-	stopped  chan struct{} // closed when Run ends
-	stop     func()
-	archives *archive.Archives
+	cfg     Config
+	deps    Deps
+	metrics *metrics
+	commits *committer
+	owners  owners
+	limits  *httpx.Limits // of people who read
+	// tokenLimits are of attempts that ask for OIDC tokens.
+	tokenLimits *httpx.Limits
+	tunnels     tunnels
+	slots       chan struct{} // one for each large request in memory
+	stopped     chan struct{} // closed when Run ends
+	stop        func()
+	archives    *archive.Archives
 	// patience is how long results is asked for timings when it is away.
 	patience time.Duration
 	stuck    *work.Shelf
@@ -88,6 +92,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	}
 	s := &Service{cfg: cfg, deps: deps, metrics: m, slots: make(chan struct{}, cfg.Requests), stopped: make(chan struct{}), patience: timingsPatience}
 	s.limits = httpx.NewLimits(cfg.ReadsPerSecond, cfg.ReadsBurst, deps.Clock)
+	s.tokenLimits = httpx.NewLimits(1/jobTokenEvery.Seconds(), maxJobTokens, deps.Clock)
 	s.stop = sync.OnceFunc(func() { close(s.stopped) })
 	s.commits = newCommitter(s.commit, s.stopped)
 	seal, err := s.sealLoop()
@@ -116,6 +121,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 // Run migrates the tables, then takes frames, reports and seals until ctx ends.
 func (s *Service) Run(ctx context.Context) error {
 	defer s.stop()
+	defer s.tunnels.close()
 	if err := s.deps.DB.MigrateEmbedded(ctx, migrations); err != nil {
 		if ctx.Err() != nil {
 			return nil // asked to stop before it began

@@ -56,6 +56,7 @@ type Platform struct {
 	calls     map[string]int
 	compiled  []core.CompileRequest
 	registry  registry
+	people    people
 }
 
 type heldToken struct {

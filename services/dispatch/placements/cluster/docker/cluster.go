@@ -197,6 +197,13 @@ func (c *Cluster) Submit(ctx context.Context, p cluster.Placement) error {
 		return nil
 	}
 	r := &record{Attempt: p.Attempt.ID, Allocation: c.deps.NewID(), Images: images, Class: p.Class, Engine: p.Engine, Created: c.deps.Clock()}
+	if p.Spec.SSH != nil {
+		port, err := freePort(ctx)
+		if err != nil {
+			return err
+		}
+		r.SSHPort = port
+	}
 	if err := c.save(r); err != nil {
 		return fmt.Errorf("noting the attempt: %w", err)
 	}

@@ -138,6 +138,7 @@ func (c *Cluster) shape(r record, index int, primary string) (*container.Config,
 	if c.cfg.Bundle != "" {
 		cfg.Env = append(cfg.Env, wire.EnvBundle+"="+folder+"/bundle.pem")
 	}
+	publishSSH(cfg, host, r.SSHPort)
 	host.Memory = int64(r.Class.Memory) << 20
 	host.MemorySwap = host.Memory // no swap on top
 	host.ShmSize = sharedMemory(host.Memory)

@@ -27,7 +27,8 @@ type record struct {
 	Images     []core.DockerImage `json:"images"`
 	Class      core.ResourceClass `json:"class"`
 	Created    time.Time          `json:"created_at"`
-	Engine     string             `json:"engine,omitempty"` // image of the job's own Docker engine
+	SSHPort    uint16             `json:"ssh_port,omitempty"` // on the host and in the container
+	Engine     string             `json:"engine,omitempty"`   // image of the job's own Docker engine
 	// Containers are told of as they come; Entrypoint is known once the primary
 	// image is here.
 	Containers []core.Container `json:"containers,omitempty"`

@@ -30,6 +30,7 @@ type record struct {
 	Kind       cluster.Kind   `json:"kind,omitempty"`
 	Reason     string         `json:"reason,omitempty"`
 	Created    time.Time      `json:"created_at"`
+	SSH        bool           `json:"ssh,omitempty"`    // somebody may log in
 	StopAt     time.Time      `json:"stop_at,omitzero"` // SIGTERM was sent
 }
 

@@ -53,7 +53,7 @@ func (c *Cluster) Submit(ctx context.Context, p cluster.Placement) error {
 		}
 		return fmt.Errorf("making the folder of the attempt: %w", err)
 	}
-	r := &run{record: record{Attempt: id, Allocation: c.deps.NewID(), Created: c.deps.Clock()}}
+	r := &run{record: record{Attempt: id, Allocation: c.deps.NewID(), Created: c.deps.Clock(), SSH: p.Spec.SSH != nil}}
 	c.runs[id] = r
 	if err := c.start(r); err != nil {
 		r.end(cluster.Start, err.Error())
@@ -95,7 +95,7 @@ func (c *Cluster) start(r *run) error {
 	}
 	defer null.Close()
 	process, err := os.StartProcess(c.cfg.Agent, []string{c.cfg.Agent}, &os.ProcAttr{
-		Dir: filepath.Join(dir, homeFolder), Env: c.environ(dir), Files: []*os.File{null, log, log},
+		Dir: filepath.Join(dir, homeFolder), Env: c.environ(dir, r.SSH), Files: []*os.File{null, log, log},
 		Sys: &syscall.SysProcAttr{Setsid: true},
 	})
 	if err != nil {
@@ -107,7 +107,7 @@ func (c *Cluster) start(r *run) error {
 	return process.Release()
 }
 
-func (c *Cluster) environ(dir string) []string {
+func (c *Cluster) environ(dir string, ssh bool) []string {
 	env := append([]string{}, c.cfg.Environ...)
 	env = append(env,
 		"HOME="+filepath.Join(dir, homeFolder),
@@ -120,6 +120,10 @@ func (c *Cluster) environ(dir string) []string {
 	}
 	if c.cfg.Bundle != "" {
 		env = append(env, wire.EnvBundle+"="+c.cfg.Bundle)
+	}
+	if ssh {
+		// The agent chooses a free port itself; nobody else can reach it here.
+		env = append(env, wire.EnvSSHListen+"=127.0.0.1:0")
 	}
 	return env
 }
