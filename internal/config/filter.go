@@ -51,8 +51,8 @@ func (c *compiler) accepts(r *filterRule, name string) bool {
 }
 
 // readFilters reads a mapping, or an expression with or without << >>. What it
-// names are the pipeline's values and parameters.
-func (c *compiler) readFilters(n *document.Node) filters {
+// names are the pipeline's values and parameters, and those of a matrix.
+func (c *compiler) readFilters(n *document.Node, s scope) filters {
 	switch n.Kind {
 	case document.Null:
 		if isAbsent(n) {
@@ -70,7 +70,7 @@ func (c *compiler) readFilters(n *document.Node) filters {
 	}
 	value := n
 	if n.Kind == document.String {
-		if value = c.expressionValue(n, scope{}); value == nil {
+		if value = c.expressionValue(n, s); value == nil {
 			return filters{}
 		}
 	}

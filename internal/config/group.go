@@ -77,7 +77,7 @@ func (c *compiler) useGroup(g *group, e entry) *groupUse {
 	c.checkName(e.place, u.name)
 	var f filters
 	if at := keys.Get("filters"); at != nil {
-		f = c.readFilters(at)
+		f = c.readFilters(at, scope{})
 	}
 	u.start, u.end = u.boundary("group-start", f), u.boundary("group-end", f)
 	if at := keys.Get("requires"); at != nil {

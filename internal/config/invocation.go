@@ -105,7 +105,7 @@ func (c *compiler) invocation(i *invocation, e entry, asked string, m combinatio
 		c.fields(keys, approvalKeys)
 		i.plan = &core.JobPlan{Type: core.JobApproval}
 	}
-	c.common(i, keys)
+	c.common(i, keys, scope{matrix: m.values})
 	if i.plan == nil {
 		c.invoke(i, keys, m)
 	}
@@ -115,7 +115,7 @@ func (c *compiler) invocation(i *invocation, e entry, asked string, m combinatio
 }
 
 // common reads the keys that every kind of invocation has.
-func (c *compiler) common(i *invocation, keys *document.Node) {
+func (c *compiler) common(i *invocation, keys *document.Node, s scope) {
 	if name := c.text(keys.Get("name")); name != "" {
 		i.asked = name
 	}
@@ -124,7 +124,7 @@ func (c *compiler) common(i *invocation, keys *document.Node) {
 		i.requires = c.requirements(at)
 	}
 	if at := keys.Get("filters"); at != nil {
-		i.filters = c.readFilters(at)
+		i.filters = c.readFilters(at, s)
 	}
 	i.contexts = c.readContexts(keys.Get("context"))
 	i.serialGroup = c.readSerialGroup(keys.Get("serial-group"))

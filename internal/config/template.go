@@ -211,7 +211,7 @@ func (c *compiler) whole(n *document.Node, blocks []block, s scope) *document.No
 // mistake.
 func (c *compiler) reference(n *document.Node, b block, s scope) *document.Node {
 	if b.failure != nil {
-		c.fail(n, b.failure.message, b.failure.way)
+		c.fail(c.tagPlace(n, b), b.failure.message, b.failure.way)
 		return nil
 	}
 	if b.expression != nil {
@@ -219,9 +219,23 @@ func (c *compiler) reference(n *document.Node, b block, s scope) *document.Node 
 	}
 	value := c.lookup(b.text, s)
 	if value == nil {
-		c.unknownName(n, b.text, "", s)
+		c.unknownName(c.tagPlace(n, b), b.text, "", s)
 	}
 	return value
+}
+
+// tagPlace returns the place of a tag: in a text of several lines its own, and
+// not that of the text's beginning.
+func (c *compiler) tagPlace(n *document.Node, b block) *document.Node {
+	// A folded text has blanks where it was broken.
+	if lines := strings.Count(n.Text, "\n") + strings.Count(n.Text, " "); lines > 0 && len(c.errors) < maxErrors {
+		if line, column, found := c.sourceOf(n).lines().Tag(n.Line, lines+1, b.text); found && line > n.Line {
+			place := *n
+			place.Line, place.Column = line, column
+			return &place
+		}
+	}
+	return n
 }
 
 // evaluate returns the value of an expression, nil after a mistake. A name that
@@ -232,7 +246,7 @@ func (c *compiler) evaluate(n *document.Node, e *expression.Expression, source s
 		if c.lookup(name.Text, s) == nil {
 			known = false
 			unknown := &expression.Error{Kind: expression.UnknownName, Found: name.Text, Position: name.Position}
-			c.unknownName(n, name.Text, explain(unknown, source), s)
+			c.unknownName(c.tagPlace(n, block{text: source}), name.Text, explain(unknown, source), s)
 		}
 	}
 	if !known {
@@ -245,7 +259,7 @@ func (c *compiler) evaluate(n *document.Node, e *expression.Expression, source s
 	})
 	var mistake *expression.Error
 	if errors.As(err, &mistake) {
-		c.fail(n, explain(mistake, source), "")
+		c.fail(c.tagPlace(n, block{text: source}), explain(mistake, source), "")
 		return nil
 	}
 	return nodeOf(value)
@@ -272,7 +286,7 @@ func (r *renderer) render(blocks []block, counts bool) {
 		default:
 			value := r.lookup(b.text, r.scope)
 			if value == nil {
-				r.unknownName(r.place, b.text, "", r.scope)
+				r.unknownName(r.tagPlace(r.place, b), b.text, "", r.scope)
 				value = document.Scalar(document.Null, "", nil)
 			}
 			r.render(b.inner, counts && holds(value) == (b.kind == section))

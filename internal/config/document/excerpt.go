@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // excerptWidth is how much of a long line an excerpt shows.
@@ -53,6 +54,26 @@ func splitLines(text string) []string {
 		text = lineBreaks.Replace(text)
 	}
 	return strings.Split(text, "\n")
+}
+
+// Tag returns where a text begins that follows "<<" in one of some lines, the
+// first of which is line; found is false when it does in none of them.
+func (l *Lines) Tag(line, lines int, text string) (at, column int, found bool) {
+	text, _, _ = strings.Cut(text, "\n")
+	for number := max(line, 1); number <= min(line+lines, len(l.lines)); number++ {
+		full, from := l.lines[number-1], 0
+		for {
+			next := strings.Index(full[from:], text)
+			if next < 0 || text == "" {
+				break
+			}
+			if tag := strings.TrimRight(full[:from+next], " \t#^"); strings.HasSuffix(tag, "<<") {
+				return number, utf8.RuneCountInString(full[:len(tag)-2]) + 1, true
+			}
+			from += next + len(text)
+		}
+	}
+	return 0, 0, false
 }
 
 // Excerpt returns a line with its number and a caret under the column, "" when
