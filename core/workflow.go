@@ -87,6 +87,10 @@ type Rerun struct {
 	// jobs to repeat with all that depend on them; it excludes FromFailed.
 	FromFailed bool    `json:"from_failed,omitempty"`
 	Jobs       []JobID `json:"jobs,omitempty"`
+	// FailedTests has `circleci tests run` in the failed jobs repeat only what
+	// failed there; it needs FromFailed. CodeConflict when no test is known to
+	// have failed, CodeUnavailable while that cannot be said.
+	FailedTests bool `json:"failed_tests,omitempty"`
 	// SSH lets By log in to Jobs, which it needs.
 	SSH bool   `json:"ssh,omitempty"`
 	By  UserID `json:"by"`

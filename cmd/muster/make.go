@@ -135,7 +135,7 @@ func makeWorkflows(m *seams) (*running, error) {
 		return nil, err
 	}
 	s, err := workflows.New(cfg, workflows.Deps{
-		Logger: m.logger.Named("workflows"), Clock: time.Now, DB: db, Hints: m.hints, Metrics: m.metrics, Queue: m.peersOf("workflows").Queue(),
+		Logger: m.logger.Named("workflows"), Clock: time.Now, DB: db, Hints: m.hints, Metrics: m.metrics, Queue: m.peersOf("workflows").Queue(), Results: m.peersOf("workflows").Results(),
 	})
 	if err != nil {
 		return nil, err

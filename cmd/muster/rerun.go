@@ -20,9 +20,10 @@ func rerunCommand(o *options) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "rerun [pipeline]",
 		Short:   "Run a workflow of a pipeline again, with the same commit and config",
-		Example: "  muster rerun 12 --from-failed\n  muster rerun 12 --workflow deploy --job publish\n  muster rerun 12 --job test --ssh",
+		Example: "  muster rerun 12 --from-failed\n  muster rerun 12 --failed-tests\n  muster rerun 12 --workflow deploy --job publish\n  muster rerun 12 --job test --ssh",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			request.FromFailed = request.FromFailed || request.FailedTests
 			s, err := o.connect()
 			if err != nil {
 				return err
@@ -54,7 +55,9 @@ func rerunCommand(o *options) *cobra.Command {
 	cmd.Flags().StringVar(&name, "workflow", "", "name of the workflow, where a pipeline has several")
 	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "follow the new workflow")
 	cmd.Flags().BoolVar(&request.EnableSSH, "ssh", false, "let me log in to the jobs that --job names, with `muster ssh`")
+	cmd.Flags().BoolVar(&request.FailedTests, "failed-tests", false, "keep what succeeded and have `circleci tests run` repeat only the tests that failed")
 	cmd.MarkFlagsMutuallyExclusive("from-failed", "job")
+	cmd.MarkFlagsMutuallyExclusive("failed-tests", "job")
 	cmd.MarkFlagsMutuallyExclusive("from-failed", "ssh")
 	return cmd
 }

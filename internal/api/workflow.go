@@ -43,10 +43,11 @@ type WorkflowJob struct {
 
 // RerunRequest asks for a workflow again.
 type RerunRequest struct {
-	FromFailed bool     `json:"from_failed,omitempty" doc:"keep what succeeded; excludes jobs"`
-	Jobs       []string `json:"jobs,omitempty" doc:"ids of the jobs to repeat with all that depend on them"`
-	EnableSSH  bool     `json:"enable_ssh,omitempty" doc:"let me log in to the jobs, which must be named"`
-	SparseTree bool     `json:"sparse_tree,omitempty" doc:"not available; refused"`
+	FromFailed  bool     `json:"from_failed,omitempty" doc:"keep what succeeded; excludes jobs"`
+	Jobs        []string `json:"jobs,omitempty" doc:"ids of the jobs to repeat with all that depend on them"`
+	FailedTests bool     `json:"failed_tests,omitempty" doc:"Muster: let circleci tests run repeat only what failed; needs from_failed"`
+	EnableSSH   bool     `json:"enable_ssh,omitempty" doc:"let me log in to the jobs, which must be named"`
+	SparseTree  bool     `json:"sparse_tree,omitempty" doc:"not available; refused"`
 }
 
 // Rerun answers a rerun.

@@ -178,7 +178,7 @@ func TestWorkflows(t *testing.T) {
 		t.Errorf("after cancel: got %+v", got)
 	}
 	refused(t, send(t, s, http.MethodPost, path+"/cancel", ""), http.StatusConflict)
-	for _, bad := range []string{`{"enable_ssh":true}`, `{"sparse_tree":true}`, `{"from_failed":true,"jobs":["x"]}`} {
+	for _, bad := range []string{`{"enable_ssh":true}`, `{"sparse_tree":true}`, `{"failed_tests":true}`, `{"from_failed":true,"jobs":["x"]}`} {
 		refused(t, send(t, s, http.MethodPost, path+"/rerun", bad), http.StatusBadRequest)
 	}
 	settings := "/api/v2/project/" + slug + "/settings"

@@ -71,6 +71,8 @@ func (s *Service) rerunWorkflow(r *request) (any, error) {
 		return nil, core.Errorf(core.CodeInvalid, "sparse_tree is not available; leave it away.")
 	case in.FromFailed && len(in.Jobs) > 0:
 		return nil, core.Errorf(core.CodeInvalid, "from_failed and jobs exclude each other.")
+	case in.FailedTests && !in.FromFailed:
+		return nil, core.Errorf(core.CodeInvalid, "failed_tests needs from_failed.")
 	case len(in.Jobs) > maxRerunJobs:
 		return nil, core.Errorf(core.CodeInvalid, "A rerun may name %d jobs.", maxRerunJobs)
 	}
@@ -81,7 +83,7 @@ func (s *Service) rerunWorkflow(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	rerun := core.Rerun{ID: core.WorkflowID(fresh), Workflow: core.WorkflowID(id), FromFailed: in.FromFailed, SSH: in.EnableSSH, By: r.user.ID}
+	rerun := core.Rerun{ID: core.WorkflowID(fresh), Workflow: core.WorkflowID(id), FromFailed: in.FromFailed, FailedTests: in.FailedTests, SSH: in.EnableSSH, By: r.user.ID}
 	for _, job := range in.Jobs {
 		rerun.Jobs = append(rerun.Jobs, core.JobID(job))
 	}

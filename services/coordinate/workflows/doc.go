@@ -9,7 +9,7 @@
 // CancelTasks and Waiting.
 //
 // It owns the tables pipelines (context and cancel mark), workflows, jobs,
-// job_plans, job_numbers, tasks, task_handovers (what the queue has yet to hear)
+// job_plans, failed_tests, job_numbers, tasks, task_handovers (what the queue has yet to hear)
 // and branches (where to look for redundant workflows).
 //
 // Every change is one transaction that takes the rows of the workflows it

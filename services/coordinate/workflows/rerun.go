@@ -26,6 +26,16 @@ func (s *Service) RerunWorkflow(ctx context.Context, r core.Rerun) (core.Workflo
 	if r.SSH && (len(r.Jobs) == 0 || r.By == "") {
 		return core.Workflow{}, core.Errorf(core.CodeInvalid, "a rerun with SSH names its jobs, and only a user can ask for one")
 	}
+	if r.FailedTests && !r.FromFailed {
+		return core.Workflow{}, core.Errorf(core.CodeInvalid, "failed tests are repeated in a rerun from failed only; ask for both")
+	}
+	var failed map[int][]core.FailedTest
+	if r.FailedTests {
+		var err error
+		if failed, err = s.failedOf(ctx, r); err != nil {
+			return core.Workflow{}, fmt.Errorf("repeating workflow %s: %w", r.Workflow, err)
+		}
+	}
 	var result *workflow
 	err := s.create(ctx, func(ctx context.Context, tx bun.Tx, b *board) ([]*draft, error) {
 		old, err := s.lockWorkflow(ctx, tx, b, r.Workflow)
@@ -48,7 +58,7 @@ func (s *Service) RerunWorkflow(ctx context.Context, r core.Rerun) (core.Workflo
 			return nil, err
 		}
 		result = d.workflow
-		return []*draft{d}, nil
+		return []*draft{d}, keepFailed(ctx, tx, d, failed)
 	})
 	if err != nil {
 		return core.Workflow{}, fmt.Errorf("repeating workflow %s: %w", r.Workflow, err)

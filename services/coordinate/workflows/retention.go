@@ -178,6 +178,7 @@ func removeWorkflow(ctx context.Context, tx bun.Tx, id core.WorkflowID) error {
 	for _, q := range []*bun.DeleteQuery{
 		tx.NewDelete().Model((*task)(nil)).Where("job_id IN (?)", jobs),
 		tx.NewDelete().Model((*jobPlan)(nil)).Where("job_id IN (?)", jobs),
+		tx.NewDelete().Model((*failedTests)(nil)).Where("job_id IN (?)", jobs),
 		tx.NewDelete().Model((*job)(nil)).Where("workflow_id = ?", id),
 		tx.NewDelete().Model((*workflow)(nil)).Where("id = ?", id),
 	} {

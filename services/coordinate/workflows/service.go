@@ -29,6 +29,7 @@ type Deps struct {
 	Hints   hints.Hints
 	Metrics prometheus.Registerer // nil for none
 	Queue   core.Queue
+	Results Results // nil: failed tests cannot be repeated
 }
 
 // Service keeps workflows. It implements core.Workflows, core.Jobs and
@@ -42,6 +43,7 @@ type Service struct {
 	hints  hints.Hints
 	queue  core.Queue
 
+	results   Results
 	metrics   *metrics
 	handovers *work.Loop[*handover]
 	branches  *work.Loop[*branch]
@@ -63,7 +65,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	}
 	s := &Service{
 		cfg: cfg, logger: deps.Logger, clock: deps.Clock, db: deps.DB,
-		hints: deps.Hints, queue: deps.Queue,
+		hints: deps.Hints, queue: deps.Queue, results: deps.Results,
 	}
 	s.stuck = &work.Shelf{
 		Service: "workflows", DB: s.db, Hints: s.hints, Clock: s.clock,
