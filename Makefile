@@ -52,7 +52,7 @@ test: ## Unit and integration tests: embedded parts and a real PostgreSQL; minut
 e2e: tools system-packages ## End-to-end tests on real Nomad, Consul, Vault, PostgreSQL and Docker
 	scripts/tools.sh circleci
 	MUSTER_CIRCLECI=$(CIRCLECI) go test -count=1 -tags=e2e -v -run 'TestCommandLineOfCircleCI' ./e2e
-	PATH="$$PATH:$(TOOLS)" MUSTER_REQUIRE_TOOLS=1 go test -count=1 ./internal/testx/... ./internal/bootstrap/... ./internal/secrets/... ./internal/resolve/... ./services/dispatch/placements/cluster/...
+	PATH="$$PATH:$(TOOLS)" MUSTER_REQUIRE_TOOLS=1 go test -count=1 ./internal/testx/... ./internal/firewall/... ./internal/bootstrap/... ./internal/secrets/... ./internal/resolve/... ./services/dispatch/placements/cluster/...
 	PATH="$$PATH:$(TOOLS)" MUSTER_REQUIRE_TOOLS=1 MUSTER_CIRCLECI=$(CIRCLECI) go test -count=1 -timeout=45m -tags=e2e -v -run 'TestCluster' ./e2e
 
 .PHONY: check

@@ -53,3 +53,7 @@ cluster {
   copies_volume = env("MUSTER_COPIES_VOLUME")
   copies_dir    = env("MUSTER_COPIES_PATH")
 }
+
+placements {
+  remote_docker = env("MUSTER_REMOTE_DOCKER")
+}

@@ -75,6 +75,12 @@ variable "copies_path" {
   default     = ""
 }
 
+variable "remote_docker" {
+  description = "Image of the Docker engine of setup_remote_docker, such as docker:28-dind; see docs/operate.md. Empty: jobs with that step are refused."
+  type        = string
+  default     = ""
+}
+
 variable "tasks" {
   description = "Folder with the templates of build jobs, from where nomad runs."
   type        = string
@@ -193,6 +199,7 @@ job "placements" {
         MUSTER_OUTPUT_URL      = var.output_url
         MUSTER_BASE_URL        = var.base_url
         MUSTER_AGENT_DIR       = var.agent_dir
+        MUSTER_REMOTE_DOCKER   = var.remote_docker
         MUSTER_COPIES_VOLUME   = var.copies_volume
         MUSTER_COPIES_PATH     = var.copies_path
         MUSTER_CONSUL_ADDRESS  = var.consul_address

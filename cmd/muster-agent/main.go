@@ -16,6 +16,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/muster-ci/muster/agent/circleci"
+	"github.com/muster-ci/muster/agent/engine"
 	"github.com/muster-ci/muster/agent/process"
 	"github.com/muster-ci/muster/agent/ssh"
 	"github.com/muster-ci/muster/agent/supervise"
@@ -26,7 +27,7 @@ import (
 // version is set when a release is built: -ldflags "-X main.version=1.2.3".
 var version = "dev"
 
-const help = `Usage: muster-agent [--help | --version | install FOLDER]
+const help = `Usage: muster-agent [--help | --version | install FOLDER | engine ADDRESS]
 
 Called by the names circleci and circleci-agent it is a command of a job
 (circleci --help). Otherwise it runs one task: claims it with the workload identity, runs its steps, and
@@ -45,6 +46,9 @@ streams their output. It is started by the platform, with these variables:
                         that people are shown (default: no port is opened)
   MUSTER_LOG_LEVEL      of the agent's own log on standard error: trace, debug,
                         info, warn or error (default: info)
+
+engine ADDRESS [ARGUMENTS] makes a container fit for a Docker engine and becomes
+the dockerd of its image, with these arguments.
 
 install copies this program into a folder of a Nomad client that is to carry
 it, under a name that tells its version, and prints the version, which the
@@ -75,6 +79,8 @@ func inside() int {
 
 func flags(args []string) int {
 	switch args[0] {
+	case "engine":
+		return becomeEngine(args[1:])
 	case "install":
 		return install(args[1:])
 	case ssh.SFTPCommand: // a child of the agent itself, not for people
@@ -97,6 +103,17 @@ func serveSFTP() int {
 		return 1
 	}
 	return 0
+}
+
+// becomeEngine is for the container beside the build's that holds its Docker
+// engine.
+func becomeEngine(args []string) int {
+	if len(args) == 0 {
+		fmt.Fprintln(os.Stderr, "muster-agent: engine needs the address to listen at, for example tcp://127.0.0.1:2375")
+		return supervise.ExitUsage
+	}
+	fmt.Fprintln(os.Stderr, "muster-agent:", engine.Run(args[0], args[1:]))
+	return 1
 }
 
 func install(args []string) int {

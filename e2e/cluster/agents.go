@@ -88,6 +88,7 @@ client {
   # the machine has.
   cpu_total_compute = 20000
   options = { "fingerprint.denylist" = "env_aws,env_gce,env_azure,env_digitalocean" }
+  meta { "muster_engine" = "true" }
   host_volume "muster-objects" { path = %[3]q }
   host_volume "muster-agent" {
     path      = %[5]q
@@ -107,7 +108,8 @@ plugin "docker" {
   config {
     endpoint    = %[4]q
     infra_image = "muster-pause:local"
-    allow_caps  = ["audit_write", "chown", "dac_override", "fowner", "fsetid", "kill", "mknod", "net_bind_service", "setfcap", "setgid", "setpcap", "setuid", "sys_chroot"]
+    allow_caps  = ["audit_write", "chown", "dac_override", "fowner", "fsetid", "kill", "mknod", "net_bind_service", "setfcap", "setgid", "setpcap", "setuid", "sys_chroot",
+      "sys_admin", "net_admin", "sys_ptrace", "dac_read_search", "net_raw"] # of the engine of setup_remote_docker
     gc { image = false }
     volumes { enabled = false }
   }

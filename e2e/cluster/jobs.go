@@ -29,7 +29,7 @@ func (c *Cluster) variables(name string) []string {
 	case "identity":
 		return []string{"-var=base_url=" + PublicAddress}
 	case "placements":
-		return []string{"-var=output_url=http://" + c.address + ":8585", "-var=base_url=" + PublicAddress, "-var=agent_dir=" + c.agentDir()}
+		return []string{"-var=output_url=http://" + c.address + ":8585", "-var=base_url=" + PublicAddress, "-var=agent_dir=" + c.agentDir(), "-var=remote_docker=" + engineImage}
 	default:
 		return nil
 	}

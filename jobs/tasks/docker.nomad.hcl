@@ -51,10 +51,10 @@ job "build" {
       }
     }
 
-    # A Docker engine of the job's own runs privileged, which not every client
-    # allows.
+    # A Docker engine of the job's own has rights that not every client gives:
+    # only one that says so in its metadata.
     dynamic "constraint" {
-      for_each = muster.engine == "" ? [] : ["$${attr.driver.docker.privileged.enabled}"]
+      for_each = muster.engine == "" ? [] : ["$${meta.muster_engine}"]
       content {
         attribute = constraint.value
         value     = "true"
@@ -255,10 +255,32 @@ job "build" {
           mode     = "delay"
         }
 
+        dynamic "artifact" {
+          for_each = muster.agent.source == "" ? [] : [muster.agent.source]
+          content {
+            source      = artifact.value
+            destination = "local/muster"
+            options     = { checksum = muster.agent.checksum }
+          }
+        }
+
+        dynamic "volume_mount" {
+          for_each = muster.agent.source == "" ? ["muster-agent"] : []
+          content {
+            volume      = volume_mount.value
+            destination = "/opt/muster"
+            read_only   = true
+          }
+        }
+
+        # Not privileged, and without a device of the client; but with what an
+        # engine cannot do without. Whoever uses it is close to root on the client.
         config {
-          image      = task.value
-          args       = ["dockerd", "--host=tcp://127.0.0.1:2375"]
-          privileged = true
+          image        = task.value
+          entrypoint   = [muster.agent.source == "" ? "/opt/muster/${muster.agent.file}" : "/local/muster/muster-agent"]
+          args         = ["engine", "tcp://127.0.0.1:2375"]
+          cap_add      = ["sys_admin", "net_admin", "sys_ptrace", "dac_read_search", "sys_chroot", "net_raw", "mknod", "setfcap", "audit_write"]
+          security_opt = ["seccomp=unconfined", "apparmor=unconfined"]
         }
 
         env {

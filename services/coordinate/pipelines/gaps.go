@@ -42,7 +42,7 @@ var tolerated = []gap{
 
 // knownSteps are the kinds that the agent runs.
 var knownSteps = map[core.StepKind]bool{
-	core.StepRun: true, core.StepCheckout: true,
+	core.StepRun: true, core.StepCheckout: true, core.StepSetupRemoteDocker: true,
 	core.StepSaveCache: true, core.StepRestoreCache: true, core.StepPersistToWorkspace: true, core.StepAttachWorkspace: true,
 	core.StepStoreArtifacts: true, core.StepStoreTestResults: true,
 }

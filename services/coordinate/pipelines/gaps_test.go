@@ -38,7 +38,7 @@ func TestGaps(t *testing.T) {
 		"group":        {&core.Plan{Workflows: []core.WorkflowPlan{{Name: "w", Groups: []core.GroupPlan{{Name: "g", SerialGroup: "k"}, {Name: "h"}}}}}, "job group 'g'"},
 	}
 	for _, kind := range []core.StepKind{
-		core.StepSetupRemoteDocker, core.StepAddSSHKeys, core.StepInstallSigningBundle,
+		core.StepAddSSHKeys, core.StepInstallSigningBundle,
 	} {
 		steps := []core.StepPlan{{Kind: kind}, {Kind: core.StepRun}, {Kind: kind}}
 		refused[string(kind)] = gapCase{job(func(j *core.JobPlan) { j.Steps = steps }), "the step " + string(kind) + ","}

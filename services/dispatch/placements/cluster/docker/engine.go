@@ -14,23 +14,33 @@ import (
 // else reaches.
 const engineAddress = "tcp://127.0.0.1:2375"
 
+// engineCaps are Docker's own and what an engine needs on top: it makes
+// namespaces, mounts, devices and packet filters.
+var engineCaps = []string{"SYS_ADMIN", "NET_ADMIN", "SYS_PTRACE", "DAC_READ_SEARCH", "SYS_CHROOT", "NET_RAW", "MKNOD", "SETFCAP", "AUDIT_WRITE"}
+
 // startEngine gives a run the Docker engine that setup_remote_docker asks for.
-// An engine makes namespaces, mounts and packet filters, so that it has to be
-// privileged; what it keeps is a volume that goes with the container.
+// It is not privileged and has no device of the client; what it keeps is a
+// volume that goes with the container. The agent's program is its entrypoint.
 func (c *Cluster) startEngine(ctx context.Context, r record, primary string) error {
 	if r.Engine == "" {
 		return nil
 	}
 	index := len(r.Images)
 	cfg := &container.Config{
-		Image: r.Engine, Cmd: []string{"dockerd", "--host=" + engineAddress}, Env: []string{"DOCKER_TLS_CERTDIR="},
+		Image: r.Engine, Entrypoint: []string{folder + "/muster-agent"}, Cmd: []string{"engine", engineAddress}, Env: []string{"DOCKER_TLS_CERTDIR="},
 		Labels: map[string]string{labelAttempt: string(r.Attempt), labelSite: c.cfg.site(), labelIndex: strconv.Itoa(index)},
 	}
-	host := &container.HostConfig{Privileged: true, NetworkMode: container.NetworkMode("container:" + primary)}
+	host := &container.HostConfig{
+		CapAdd: engineCaps, SecurityOpt: []string{"seccomp=unconfined", "apparmor=unconfined"},
+		NetworkMode: container.NetworkMode("container:" + primary),
+	}
 	host.Memory = max(1024, int64(r.Class.Memory)) << 20
 	host.CPUShares = max(2, int64(r.Class.CPU))
 	id, err := c.createOf(ctx, c.name(r.Attempt, index), r.Engine, cfg, host)
 	if err != nil {
+		return err
+	}
+	if err := c.copyAgent(ctx, id, ""); err != nil {
 		return err
 	}
 	return c.start(ctx, id, r.Engine)

@@ -167,6 +167,12 @@ func (c *Cluster) equip(ctx context.Context, r record, id string) error {
 	if err != nil {
 		return fmt.Errorf("issuing the identity: %w", err)
 	}
+	return c.copyAgent(ctx, id, token)
+}
+
+// copyAgent copies the agent into a container that has not been started, with
+// its identity where it has one.
+func (c *Cluster) copyAgent(ctx context.Context, id, token string) error {
 	agent, err := os.Open(c.cfg.Agent)
 	if err != nil {
 		return fmt.Errorf("opening the agent: %w", err)
@@ -206,6 +212,9 @@ func pack(w io.Writer, agent io.Reader, size int64, token string, bundle []byte)
 		{tar.Header{Typeflag: tar.TypeReg, Name: name + "/bundle.pem", Mode: 0o644, Size: int64(len(bundle))}, bytes.NewReader(bundle)},
 		{tar.Header{Typeflag: tar.TypeReg, Name: name + "/muster-agent", Mode: 0o755, Size: size}, agent},
 	} {
+		if token == "" && strings.Contains(entry.header.Name, "/identity/") {
+			continue
+		}
 		if err := archive.WriteHeader(&entry.header); err != nil {
 			return err
 		}
