@@ -57,6 +57,7 @@ job "build" {
       for_each = muster.engine == "" ? [] : ["$${meta.muster_engine}"]
       content {
         attribute = constraint.value
+        operator  = "="
         value     = "true"
       }
     }
