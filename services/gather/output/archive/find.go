@@ -47,8 +47,10 @@ func (s *Archives) findCache(ctx context.Context, who scope, keys []string) (wir
 	}
 	for _, key := range keys {
 		r := new(row)
+		// Ordered by nothing more, so that the index does it: the newest come first
+		// and the search ends with the first that fits.
 		err := caches(s.deps.DB.NewSelect().Model(r), who.Project, key, s.now()).
-			Where("fork = ?", who.Fork).OrderExpr("committed_at DESC, r.id").Limit(1).Scan(ctx)
+			Where("fork = ?", who.Fork).OrderExpr("committed_at DESC").Limit(1).Scan(ctx)
 		if errors.Is(err, sql.ErrNoRows) {
 			continue
 		}
