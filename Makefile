@@ -73,6 +73,7 @@ golden: ## Write golden files anew; review the diff like code
 
 .PHONY: bench
 bench: tools ## Benchmarks, as ratios taken in one run
+	@scripts/system-packages.sh zstd
 	@PATH="$$PATH:$(TOOLS)" scripts/bench.sh
 
 .PHONY: tails

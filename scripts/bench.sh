@@ -71,6 +71,7 @@ bench agent ./cmd/muster-agent '^BenchmarkAgent$' -benchtime=1x -count=2
 bench latency ./agent/stream '^BenchmarkLineLatency$' -benchtime=1x -count=3
 bench ingest ./services/gather/output '^BenchmarkIngest$' -benchtime=1x -count=2
 bench tail ./services/gather/output '^BenchmarkLiveTail$' -benchtime=2000x -count=3
+bench archive ./agent/archive '^BenchmarkArchive$' -benchtime=1x -timeout=30m
 bench config ./internal/config '^BenchmarkCompile' -benchtime=20x
 bench work ./internal/work '^BenchmarkClaims$/./finished=20000/batch=64' -benchtime=5000x
 bench coordination ./cmd/muster '^BenchmarkCoordination$' -benchtime=1x -count=2
@@ -102,6 +103,12 @@ row "agent: idle memory" low 30 "$(metric agent Agent idle-MiB low)" " MiB"
 row "agent: processor at 1 MB/s" low - "$(metric agent Agent %cpu-at-1MB/s low)" " %"
 for text in ordinary crlf hostile; do
   row "masking / strings.NewReplacer, $text text" high 2 "$(metric mask "BenchmarkMask/$text" x-replacer high)" x
+done
+for what in save restore; do
+  row "1 GiB of mixed files, $what / tar and zstd -1, by the clock" high 0.75 "$(metric archive BenchmarkArchive/mixed "x-$what" high)" x
+  row "  by the time of processors" high - "$(metric archive BenchmarkArchive/mixed "x-cpu-$what" high)" x
+  row "100,000 small files, $what / tar and zstd -1, by the clock" high 0.85 "$(metric archive BenchmarkArchive/small "x-$what" high)" x
+  row "  by the time of processors" high - "$(metric archive BenchmarkArchive/small "x-cpu-$what" high)" x
 done
 row "config: compiling 40 lines / decoding their YAML" low - "$(metric config Compile40Lines compile/decode low)" x
 row "config: compiling 500 jobs / decoding their YAML" low - "$(metric config Compile500Jobs compile/decode low)" x

@@ -17,7 +17,7 @@ for package; do
     busybox-static) dpkg -s busybox-static >/dev/null 2>&1 || missing+=("$package") ;;
     iptables) command -v iptables >/dev/null || missing+=("$package") ;;
     iproute2) command -v ip >/dev/null || missing+=("$package") ;;
-    bash | curl | jq | python3) command -v "$package" >/dev/null || missing+=("$package") ;;
+    bash | curl | jq | python3 | zstd) command -v "$package" >/dev/null || missing+=("$package") ;;
     openssh-client) command -v ssh >/dev/null || missing+=("$package") ;;
   esac
 done

@@ -5,8 +5,8 @@
 // Package tree says what is in a tar; here an archive is a stream of plain
 // bytes that becomes parts, and parts that become it again:
 //
-//	Writer:  bytes -> blocks of 4 MiB -> zstd frames, on all cores -> parts of
-//	         16 to 21 MiB -> sealed, SHA-256 -> PUT, several at once -> commit
+//	Writer:  bytes -> blocks of 1 MiB -> zstd frames, on all cores -> parts of
+//	         16 to 17 MiB -> sealed, SHA-256 -> PUT, several at once -> commit
 //	Reader:  GET, several at once (or a local copy) -> SHA-256 -> opened ->
 //	         frames, on all cores -> bytes in their order
 //

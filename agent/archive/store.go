@@ -42,7 +42,7 @@ type Config struct {
 
 const (
 	// blockBytes is how much is compressed in one piece.
-	blockBytes = 4 << 20
+	blockBytes = 1 << 20
 	// blockRoom has room for what does not compress: a few bytes for each of
 	// zstd's blocks.
 	blockRoom = blockBytes + blockBytes/64

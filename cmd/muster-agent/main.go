@@ -38,6 +38,9 @@ streams their output. It is started by the platform, with these variables:
   MUSTER_IDENTITY_FILE  file with the workload identity (a JWT)
   MUSTER_SPOOL_DIR      folder for output that is not delivered yet, up to
                         512 MiB (default: the system's temporary folder)
+  MUSTER_COPIES_DIR     folder of the client for copies of what caches and
+                        workspaces are made of, up to MUSTER_COPIES_BYTES
+                        (default: none, and 10 GiB)
   MUSTER_BASE_URL       address of the user interface, for CIRCLE_BUILD_URL
                         (default: the variable is left out)
   MUSTER_KILL_GRACE     from SIGTERM to SIGKILL of a build (default: 10s)
