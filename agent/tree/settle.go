@@ -3,7 +3,6 @@
 package tree
 
 import (
-	"archive/tar"
 	"path"
 	"slices"
 
@@ -13,17 +12,17 @@ import (
 )
 
 // hardLink notes a link to a file that may not be written yet.
-func (u *unpacker) hardLink(where *place, name string, h *tar.Header) error {
-	target := h.Linkname
+func (u *unpacker) hardLink(where *place, name string, h *entry) error {
+	target := h.link
 	if !Local(target) {
-		return refused(h.Name, "its link leads out of the folder")
+		return refused(h.name, "its link leads out of the folder")
 	}
 	to, rest, err := u.place(target)
 	if err != nil {
 		return err
 	}
 	if to != where || rest == "." || rest == name {
-		return refused(h.Name, "its link leads to no other file of the same saved path")
+		return refused(h.name, "its link leads to no other file of the same saved path")
 	}
 	u.links = append(u.links, hardLink{where, name, rest})
 	return nil

@@ -10,7 +10,6 @@ import (
 	"io"
 	"path"
 	"runtime"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -43,7 +42,7 @@ type unpacker struct {
 	opts   UnpackOptions
 	ctx    context.Context
 	group  *errgroup.Group
-	tar    *tar.Reader
+	tar    *reader
 	places map[string]*place // by first part of names, "" for Root
 	work   chan *made
 	umask  uint32
@@ -89,7 +88,7 @@ func Unpack(ctx context.Context, in io.Reader, opts UnpackOptions) error {
 	if opts.Bytes == 0 {
 		opts.Bytes = maxBytes
 	}
-	u := &unpacker{opts: opts, tar: tar.NewReader(in), places: make(map[string]*place), umask: umask(),
+	u := &unpacker{opts: opts, tar: newReader(in), places: make(map[string]*place), umask: umask(),
 		streams: make(chan struct{}, manyStreams)}
 	defer func() {
 		for _, p := range u.places {
@@ -144,7 +143,8 @@ func (u *unpacker) some(ctx context.Context) (more bool, err error) {
 
 func (u *unpacker) entriesUntil() (more bool, err error) {
 	for len(u.links) < manyLinks {
-		header, err := u.tar.Next()
+		var h entry
+		err := u.tar.next(&h)
 		if errors.Is(err, io.EOF) {
 			return false, nil
 		}
@@ -154,16 +154,13 @@ func (u *unpacker) entriesUntil() (more bool, err error) {
 			}
 			return false, fmt.Errorf("reading the archive: %w", err)
 		}
-		if header.Typeflag == tar.TypeXGlobalHeader {
-			continue
-		}
 		if u.entries++; u.entries > u.opts.Entries {
-			return false, refused(header.Name, "there are more than %d entries", u.opts.Entries)
+			return false, refused(h.name, "there are more than %d entries", u.opts.Entries)
 		}
 		if u.opts.Resolve != nil && u.entries == 1 {
-			err = u.resolve(header)
+			err = u.resolve(&h)
 		} else {
-			err = u.entry(header)
+			err = u.entry(&h)
 		}
 		if err != nil {
 			return false, err
@@ -174,13 +171,13 @@ func (u *unpacker) entriesUntil() (more bool, err error) {
 }
 
 // resolve asks where the first parts of names lead to.
-func (u *unpacker) resolve(h *tar.Header) (err error) {
-	if h.Name != PlacesName || h.Typeflag != tar.TypeReg || h.Size > maxPlaces {
-		return refused(h.Name, "the first entry is not the list of saved paths")
+func (u *unpacker) resolve(h *entry) (err error) {
+	if h.name != PlacesName || h.kind != tar.TypeReg || h.size > maxPlaces {
+		return refused(h.name, "the first entry is not the list of saved paths")
 	}
 	content, err := io.ReadAll(u.tar)
 	if err != nil {
-		return fmt.Errorf("reading %s: %w", h.Name, err)
+		return fmt.Errorf("reading %s: %w", h.name, err)
 	}
 	u.opts.Places, err = u.opts.Resolve(content)
 	if err == nil && u.opts.Places == nil {
@@ -203,43 +200,43 @@ func (u *unpacker) write() error {
 }
 
 // entry takes one entry.
-func (u *unpacker) entry(h *tar.Header) error {
-	name := strings.TrimSuffix(h.Name, "/")
+func (u *unpacker) entry(h *entry) error {
+	name := strings.TrimSuffix(h.name, "/")
 	if !Local(name) {
-		return refused(h.Name, "its name leads out of the folder, or is none")
+		return refused(h.name, "its name leads out of the folder, or is none")
 	}
 	where, rest, err := u.place(name)
 	if err != nil {
 		return err
 	}
-	switch h.Typeflag {
+	switch h.kind {
 	case tar.TypeDir:
 		return u.folder(where, rest, h)
 	case tar.TypeReg, tar.TypeSymlink, tar.TypeLink:
 		if rest == "." {
-			return refused(h.Name, "it is a file where a folder is")
+			return refused(h.name, "it is a file where a folder is")
 		}
 		if u.opts.Entry != nil && !u.opts.Entry(name) {
 			return nil
 		}
 	}
-	switch h.Typeflag {
+	switch h.kind {
 	case tar.TypeReg:
 		return u.file(where, rest, h)
 	case tar.TypeSymlink:
-		if h.Linkname == "" || len(h.Linkname) > maxName || strings.ContainsRune(h.Linkname, 0) {
-			return refused(h.Name, "its link leads nowhere")
+		if h.link == "" || len(h.link) > maxName || strings.ContainsRune(h.link, 0) {
+			return refused(h.name, "its link leads nowhere")
 		}
 		m, err := u.made(where, rest, h)
 		if err != nil {
 			return err
 		}
-		m.link = h.Linkname
+		m.link = h.link
 		return u.send(m)
 	case tar.TypeLink:
 		return u.hardLink(where, rest, h)
 	default:
-		return refused(h.Name, "it is neither file, folder nor link")
+		return refused(h.name, "it is neither file, folder nor link")
 	}
 }
 
@@ -267,25 +264,25 @@ func (u *unpacker) place(name string) (*place, string, error) {
 	return p, rest, nil
 }
 
-func (u *unpacker) folder(where *place, name string, h *tar.Header) error {
+func (u *unpacker) folder(where *place, name string, h *entry) error {
 	if name != "." {
 		if err := where.makeFolder(name); err != nil {
-			return core.Errorf(core.CodeInvalid, "the folder %s cannot be made: %v", h.Name, reason(err))
+			return core.Errorf(core.CodeInvalid, "the folder %s cannot be made: %v", h.name, reason(err))
 		}
 	} else if u.opts.Places == nil {
 		return nil // the folder that was named by who unpacks is theirs
 	}
-	u.folders = append(u.folders, attributes{where, name, uint32(h.Mode) & 0o1777, h.ModTime})
+	u.folders = append(u.folders, attributes{where, name, h.mode & 0o1777, h.mtime})
 	return nil
 }
 
 // made prepares a file.
-func (u *unpacker) made(where *place, name string, h *tar.Header) (*made, error) {
+func (u *unpacker) made(where *place, name string, h *entry) (*made, error) {
 	parent, err := where.folder(path.Dir(name))
 	if err != nil {
-		return nil, core.Errorf(core.CodeInvalid, "the folder of %s cannot be used: %v", h.Name, reason(err))
+		return nil, core.Errorf(core.CodeInvalid, "the folder of %s cannot be used: %v", h.name, reason(err))
 	}
-	return &made{folder: parent.hold(), base: path.Base(name), name: h.Name, mode: uint32(h.Mode) & 0o777, mtime: h.ModTime}, nil
+	return &made{folder: parent.hold(), base: path.Base(name), name: h.name, mode: h.mode & 0o777, mtime: h.mtime}, nil
 }
 
 func (u *unpacker) send(m *made) error {
@@ -299,16 +296,14 @@ func (u *unpacker) send(m *made) error {
 }
 
 // file reads a file's content; a large one is written while it is read.
-func (u *unpacker) file(where *place, name string, h *tar.Header) error {
-	length, size := h.Size, h.Size
+func (u *unpacker) file(where *place, name string, h *entry) error {
+	length, size := h.size, h.size
 	var places []extent
-	if record, ok := h.PAXRecords[recordSparse]; ok {
+	if h.sparse >= 0 {
 		var err error
-		if length, err = strconv.ParseInt(record, 10, 64); err != nil || length < 0 {
-			return refused(h.Name, "its length is none")
-		}
+		length = h.sparse
 		if places, err = readMap(u.tar, length); err != nil {
-			return refused(h.Name, "%v", err)
+			return refused(h.name, "%v", err)
 		}
 		size = 0
 		for _, x := range places {
@@ -316,7 +311,7 @@ func (u *unpacker) file(where *place, name string, h *tar.Header) error {
 		}
 	}
 	if u.bytes += size; size < 0 || u.bytes > u.opts.Bytes {
-		return refused(h.Name, "there are more than %d bytes", u.opts.Bytes)
+		return refused(h.name, "there are more than %d bytes", u.opts.Bytes)
 	}
 	m, err := u.made(where, name, h)
 	if err != nil {
@@ -333,7 +328,7 @@ func (u *unpacker) file(where *place, name string, h *tar.Header) error {
 		m.buffer, m.whole = buffer, (*buffer)[:size]
 		if _, err := io.ReadFull(u.tar, m.whole); err != nil {
 			m.folder.release()
-			return fmt.Errorf("reading %s: %w", h.Name, err)
+			return fmt.Errorf("reading %s: %w", h.name, err)
 		}
 		return u.send(m)
 	}
