@@ -71,7 +71,9 @@ func compileCommand(o *options, use, short string, process bool) *cobra.Command 
 		Short: short,
 		Long: short + ".\n\nThe path is that of a file, \"-\" for standard input, and .circleci/config.yml of the\n" +
 			"repository by default, else .muster/pipeline.hcl. A file whose name ends in .hcl is a\n" +
-			"pipeline in HCL. The exit code is 1 for a config with mistakes.",
+			"pipeline in HCL. The exit code is 1 for a config with mistakes.\n\n" +
+			"The server compiles it, or this command where you are logged in nowhere: then orbs of\n" +
+			"a registry are not known.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if o.json {

@@ -24,7 +24,8 @@ func (o *options) compile(ctx context.Context, c *compilation, path, text string
 	if path == "-" {
 		name = ""
 	}
-	if c.local {
+	s, err := o.connect()
+	if c.local || errors.Is(err, errNoInstallation) {
 		result, err := check.Compile(ctx, check.Request{Path: name, Text: text, Parameters: parameters, Registry: o.registry()})
 		if err != nil {
 			return api.CompileResult{}, err
@@ -34,7 +35,6 @@ func (o *options) compile(ctx context.Context, c *compilation, path, text string
 			Errors: api.ConfigErrors(result.Errors), Warnings: api.ConfigErrors(result.Warnings),
 		}, nil
 	}
-	s, err := o.connect()
 	if err != nil {
 		return api.CompileResult{}, err
 	}

@@ -21,6 +21,9 @@ import (
 // devAddress is where `muster dev` listens unless told otherwise.
 const devAddress = "http://127.0.0.1:8080"
 
+// errNoInstallation: nothing tells which installation is meant.
+var errNoInstallation = errors.New("not logged in; run `muster login <address>`, set MUSTER_HOST and MUSTER_TOKEN, or start `muster dev` here")
+
 // session is a connection to an installation.
 type session struct {
 	*client.Client
@@ -64,7 +67,7 @@ func (o *options) credentials() (host, token string, err error) {
 	}
 	host = first(host, logins.Current)
 	if host == "" {
-		return "", "", errors.New("not logged in; run `muster login <address>`, set MUSTER_HOST and MUSTER_TOKEN, or start `muster dev` here")
+		return "", "", errNoInstallation
 	}
 	token = logins.Tokens[strings.TrimRight(host, "/")]
 	if token == "" {
