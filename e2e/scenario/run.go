@@ -31,10 +31,16 @@ func (p *Platform) Run(t *testing.T, s Scenario) {
 		p.act(t, id, s.Verdict)
 		end := p.AwaitEnd(t, id)
 		if s.Verdict.Rerun {
-			end = p.rerun(t, id, end)
+			if s.Verdict.FailedTests {
+				for name := range s.Verdict.Tests {
+					p.awaitTests(t, slug, end.Job(t, name))
+				}
+			}
+			end = p.rerun(t, id, end, s.Verdict.FailedTests)
 		}
 		p.check(t, end, s.Verdict)
 		p.checkArtifacts(t, slug, end, s.Verdict.Artifacts)
+		p.checkTests(t, slug, end, s.Verdict.Tests)
 	})
 }
 
@@ -75,10 +81,10 @@ func (p *Platform) act(t *testing.T, id string, v Verdict) {
 }
 
 // rerun runs the workflows of an ended pipeline again and waits for their ends.
-func (p *Platform) rerun(t *testing.T, id string, ended State) State {
+func (p *Platform) rerun(t *testing.T, id string, ended State, failedTests bool) State {
 	t.Helper()
 	for _, w := range ended.Workflows {
-		if _, err := p.Client.Rerun(t.Context(), w.ID, api.RerunRequest{FromFailed: true}); err != nil {
+		if _, err := p.Client.Rerun(t.Context(), w.ID, api.RerunRequest{FromFailed: true, FailedTests: failedTests}); err != nil {
 			t.Fatalf("rerunning %s: %v", w.Name, err)
 		}
 	}

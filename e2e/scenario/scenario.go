@@ -44,6 +44,11 @@ type Verdict struct {
 	Runs int `json:"runs,omitempty"`
 	// Rerun runs each workflow again after its end, from failed.
 	Rerun bool `json:"rerun,omitempty"`
+	// FailedTests has Rerun repeat failed tests alone, once those of the jobs in
+	// Tests are known.
+	FailedTests bool `json:"failed_tests,omitempty"`
+	// Tests are the tests of jobs as "name result", in the order of that.
+	Tests map[string][]string `json:"tests,omitempty"`
 	// Twice triggers a second pipeline after the end of the first, in the same
 	// project; the verdict is about the second.
 	Twice bool `json:"twice,omitempty"`
