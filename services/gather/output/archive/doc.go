@@ -16,10 +16,12 @@
 // when it was claimed, never what the agent says.
 //
 // What is checked of the bytes: a bucket tells the size of each part, and no
-// more. The SHA-256 that a commit names is checked by the folder store while a
-// part is sent, and by every agent that reads it; the encryption is
+// more. The SHA-256 that a commit names is checked by every agent that reads a
+// part, and by the folder store while it is sent, where Content-Digest comes with
+// it; the encryption is
 // authenticated as well, so that a part that was changed, moved or cut does not
-// open.
+// open. A URL to PUT works for 15 minutes, also after the commit: a task could
+// replace a part of its own by then, which whoever checks the SHA-256 notices.
 //
 // Tables: archive_tasks, archives (also the sweeper's work) and artifacts.
 package archive
