@@ -12,6 +12,7 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
 
 	"github.com/muster-ci/muster/core"
 	"github.com/muster-ci/muster/internal/config"
@@ -83,6 +84,7 @@ type reader struct {
 	budget  *budget
 	request core.CompileRequest
 	scope   *hcl.EvalContext // of what stands outside of jobs and commands
+	setup   bool             // as written; whether it may be is checked elsewhere
 
 	imports   map[string]bool
 	executors map[string]*executor
@@ -156,6 +158,11 @@ func (r *reader) whole(body *hclsyntax.Body) *document.Node {
 	blocks := r.sections(body)
 	entries := []document.Entry{entry("version", 1, 1, document.NewScalar(document.String, "2.1", 1, 1))}
 	r.scope = &hcl.EvalContext{Functions: functions(r.budget)}
+	if attr := body.Attributes["setup"]; attr != nil {
+		if v, diags := attr.Expr.Value(nil); !diags.HasErrors() && v.Type() == cty.Bool && v.IsKnown() && !v.IsNull() {
+			r.setup = v.True()
+		}
+	}
 	parameters := r.pipelineParameters(blocks["parameter"])
 	r.pipelineScope(parameters)
 	r.names(blocks)

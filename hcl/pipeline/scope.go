@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 
+	"github.com/muster-ci/muster/core"
 	"github.com/muster-ci/muster/internal/config"
 	"github.com/muster-ci/muster/internal/config/document"
 )
@@ -26,10 +27,24 @@ func (r *reader) pipelineScope(parameters []document.Entry) {
 	}
 	object := cty.ObjectVal(values)
 	r.scope.Variables = map[string]cty.Value{
-		"pipeline":  pipelineValue(r.request.Values, config.PipelineNames(), object),
+		"pipeline":  pipelineValue(r.withSetup(r.request.Values), config.PipelineNames(), object),
 		"parameter": object,
 		"local":     cty.EmptyObjectVal,
 	}
+}
+
+// withSetup adds what no trigger knows: whether this is a setup config.
+func (r *reader) withSetup(values core.PipelineValues) core.PipelineValues {
+	const name = "in_setup"
+	if _, given := values[name]; given {
+		return values
+	}
+	all := maps.Clone(values)
+	if all == nil {
+		all = core.PipelineValues{}
+	}
+	all[name] = r.setup
+	return all
 }
 
 // names collects what blocks define, so that references and calls may stand
