@@ -26,12 +26,16 @@ func TestTemplates(t *testing.T) {
 		tmpl := load(t, executor)
 		for name, agent := range map[string]Agent{
 			"artifact": sample(executor).Agent,
+			"ssh":      sample(executor).Agent,
 			"host":     {Path: "/opt/muster/bin/muster-agent-0123456789ab", Version: "0123456789ab"},
 		} {
 			t.Run(fmt.Sprintf("%s_%s", executor, name), func(t *testing.T) {
 				t.Parallel()
 				in := sample(executor)
 				in.Agent = agent
+				if name == "ssh" {
+					in.Spec.SSH = &core.SSHAccess{User: "user-1"}
+				}
 				job, err := tmpl.Render(in)
 				if err != nil {
 					t.Fatal(err)
