@@ -136,7 +136,8 @@ func (o *options) runSSH(cmd *cobra.Command, f sshFlags, job string, place api.S
 	return err
 }
 
-// proxyCommand is this command as ssh's ProxyCommand, which a shell reads.
+// proxyCommand is this command as ssh's ProxyCommand, which a shell reads and
+// executes.
 func (o *options) proxyCommand(job string, task int) (string, error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -150,7 +151,7 @@ func (o *options) proxyCommand(job string, task int) (string, error) {
 	for i, word := range words {
 		words[i] = "'" + strings.ReplaceAll(strings.ReplaceAll(word, "'", `'\''`), "%", "%%") + "'"
 	}
-	return "exec " + strings.Join(words, " "), nil
+	return strings.Join(words, " "), nil
 }
 
 // proxySSH passes bytes between the standard files and the job.

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package e2e_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/jwt"
+
+	"github.com/muster-ci/muster/e2e/scenario"
+	"github.com/muster-ci/muster/internal/api"
+)
+
+const sshConfig = `version: 2.1
+jobs:
+  inside:
+    machine: true
+    environment: {GREETING: good morning}
+    steps:
+      - run: |
+          echo 'export LATE="set by a step"' >> "$BASH_ENV"
+          printf %s "$CIRCLE_OIDC_TOKEN_V2" > token
+          circleci run oidc get --claims '{"aud": "vault"}' > custom
+          cat token custom
+workflows:
+  main:
+    jobs: [inside]
+`
+
+// TestSSHIntoAJob runs a job again with SSH and logs in to it with the plain
+// client, on its port and through the gateway. The tokens that it finds there
+// are checked as Vault or a cloud would.
+func TestSSHIntoAJob(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("ssh"); err != nil {
+		t.Skip("there is no ssh; scripts/system-packages.sh openssh-client installs it")
+	}
+	e := newEmbedded(t)
+	p := e.platform()
+	id := p.Trigger(t, p.Project(t, "ssh"), sshConfig)
+	first := p.AwaitEnd(t, id)
+	if job := first.Job(t, "inside"); job.Status != "success" {
+		t.Fatalf("without SSH: got %s: %s", job.Status, job.Reason)
+	}
+	key := filepath.Join(e.dir, "id")
+	if out, err := exec.Command("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key).CombinedOutput(); err != nil {
+		t.Fatalf("ssh-keygen: %v\n%s", err, out)
+	}
+	e.cli("ssh-key", "add", key+".pub")
+	_, err := p.Client.Rerun(t.Context(), first.Workflows[0].ID, api.RerunRequest{Jobs: []string{first.Job(t, "inside").ID}, EnableSSH: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	job, place := e.place(p, id, first.Job(t, "inside").ID)
+	const command = `echo "$GREETING|$LATE|$CIRCLE_JOB"`
+	const want = "good morning|set by a step|inside\n"
+	if got := e.cli("ssh", "--option", "-i"+key, "--option", "-Fnone", job, "--", command); got != want {
+		t.Errorf("through the gateway: got %q, want %q", got, want)
+	}
+	host, port, err := net.SplitHostPort(place.Address)
+	if err != nil {
+		t.Fatalf("the address %q: %v", place.Address, err)
+	}
+	known := filepath.Join(e.dir, "known")
+	if err := os.WriteFile(known, []byte("["+host+"]:"+port+" "+place.HostKey+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	plain := func(command string) string {
+		out, err := exec.Command("ssh", "-F", "none", "-i", key, "-p", port, "-o", "UserKnownHostsFile="+known, "-o", "StrictHostKeyChecking=yes",
+			"-o", "BatchMode=yes", "-o", "LogLevel=ERROR", host, command).CombinedOutput()
+		if err != nil {
+			t.Errorf("ssh: %v\n%s", err, out)
+		}
+		return string(out)
+	}
+	if got := plain(command); got != want {
+		t.Errorf("with the plain client: got %q, want %q", got, want)
+	}
+	claims := e.verified(plain("cat token"))
+	if claims["oidc.circleci.com/ssh-rerun"] != true || !strings.HasSuffix(claims["sub"].(string), "/vcs-ref/refs/heads/main") {
+		t.Errorf("got claims %v", claims)
+	}
+	if claims := e.verified(strings.TrimSpace(plain("cat custom"))); claims["aud"] != "vault" {
+		t.Errorf("got the audience %v", claims["aud"])
+	}
+	if err := p.Client.CancelJob(t.Context(), job); err != nil {
+		t.Fatal(err)
+	}
+	p.AwaitEnd(t, id)
+	e.toldOf(p, job)
+}
+
+// cli runs the command as its user would.
+func (e *embedded) cli(args ...string) string {
+	e.t.Helper()
+	token, err := os.ReadFile(filepath.Join(e.dir, "data", "token"))
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	cmd := exec.Command(filepath.Join(e.bin, "muster"), args...)
+	cmd.Env = append(os.Environ(), "MUSTER_HOST="+e.public, "MUSTER_TOKEN="+strings.TrimSpace(string(token)))
+	var problems bytes.Buffer
+	cmd.Stderr = &problems
+	out, err := cmd.Output()
+	if err != nil {
+		e.t.Errorf("muster %v: %v; %s\n%s", args, err, out, problems.String())
+	}
+	return string(out)
+}
+
+// place waits until the rerun job can be logged in to and its steps are over.
+func (e *embedded) place(p *scenario.Platform, pipeline, first string) (job string, place api.SSHPlace) {
+	e.t.Helper()
+	p.Await(e.t, pipeline, "the job waits for SSH", func(s scenario.State) bool {
+		for _, j := range s.Jobs {
+			if j.ID == first {
+				continue
+			}
+			out, err := p.StepOutput(e.t.Context(), j.ID, "Wait for SSH")
+			places, placeErr := p.Client.SSHPlaces(e.t.Context(), j.ID)
+			if err == nil && placeErr == nil && len(out) > 0 && len(places) == 1 {
+				job, place = j.ID, places[0]
+				return true
+			}
+		}
+		return false
+	})
+	return job, place
+}
+
+// verified checks a token against what the gateway serves.
+func (e *embedded) verified(token string) map[string]any {
+	e.t.Helper()
+	parsed, err := jwt.ParseSigned(token, []jose.SignatureAlgorithm{jose.RS256})
+	if err != nil {
+		e.t.Fatalf("the token %.40q: %v", token, err)
+	}
+	claims := map[string]any{}
+	if err := parsed.UnsafeClaimsWithoutVerification(&claims); err != nil {
+		e.t.Fatal(err)
+	}
+	var document api.OIDCDiscovery
+	e.fetch(claims["iss"].(string)+"/.well-known/openid-configuration", &document)
+	var keys jose.JSONWebKeySet
+	e.fetch(document.JWKSURI, &keys)
+	if err := parsed.Claims(keys, &claims); err != nil || document.Issuer != claims["iss"] {
+		e.t.Errorf("verifying: %v; issuer %s", err, document.Issuer)
+	}
+	return claims
+}
+
+func (e *embedded) fetch(address string, into any) {
+	e.t.Helper()
+	response, err := http.Get(address)
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if err := json.NewDecoder(response.Body).Decode(into); err != nil || response.StatusCode != http.StatusOK {
+		e.t.Fatalf("%s: %s, %v", address, response.Status, err)
+	}
+}
+
+// toldOf looks for the sessions among the steps, and for tokens in what was
+// written: they are masked.
+func (e *embedded) toldOf(p *scenario.Platform, job string) {
+	e.t.Helper()
+	steps, err := p.Client.JobSteps(e.t.Context(), job)
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	sessions := 0
+	for _, s := range steps.Tasks[0].Attempts[0].Steps {
+		if s.Name == "SSH: exec" && s.Command != "" {
+			sessions++
+		}
+		out, err := p.StepOutput(e.t.Context(), job, s.Name)
+		if err != nil || strings.Contains(string(out), "eyJ") {
+			e.t.Errorf("step %s: %v\n%s", s.Name, err, out)
+		}
+	}
+	if sessions != 4 {
+		e.t.Errorf("%d sessions are among the steps, want 4", sessions)
+	}
+}
