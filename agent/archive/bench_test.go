@@ -128,6 +128,9 @@ type race struct {
 	folder string // of everything
 	from   string // what is kept
 	store  *bench
+
+	to      string // where it is unpacked
+	folders int    // how many such there were
 }
 
 func (r *race) saveWithTar() {
@@ -135,14 +138,15 @@ func (r *race) saveWithTar() {
 }
 
 func (r *race) restoreWithTar() {
-	shell(r.b, `zstd -dqc "$1" | tar -xf - -C "$2"`, filepath.Join(r.folder, "tar.zst"), filepath.Join(r.folder, "to"))
+	shell(r.b, `zstd -dqc "$1" | tar -xf - -C "$2"`, filepath.Join(r.folder, "tar.zst"), r.to)
 }
 
-// fresh empties the folder that is unpacked to.
+// fresh makes another folder to unpack to. None is removed before the end: ext4
+// is slow for minutes to make files where many were deleted.
 func (r *race) fresh() {
-	to := filepath.Join(r.folder, "to")
-	must(r.b, os.RemoveAll(to))
-	must(r.b, os.Mkdir(to, 0o755))
+	r.folders++
+	r.to = filepath.Join(r.folder, fmt.Sprintf("to-%d", r.folders))
+	must(r.b, os.Mkdir(r.to, 0o755))
 }
 
 func (r *race) save() {
@@ -158,7 +162,7 @@ func (r *race) restore() {
 	in, err := r.store.Open(r.b.Context(), r.store.last().Found())
 	must(r.b, err)
 	defer in.Close()
-	must(r.b, tree.Unpack(r.b.Context(), in, tree.UnpackOptions{Root: filepath.Join(r.folder, "to")}))
+	must(r.b, tree.Unpack(r.b.Context(), in, tree.UnpackOptions{Root: r.to}))
 }
 
 // rounds is how often each is done in one iteration.
