@@ -208,7 +208,12 @@ func guard(t *testing.T) {
 	if out, err := script(""); err != nil {
 		t.Fatalf("guarding builds: %v\n%s", err, out)
 	}
-	after = append(after, func() { _, _ = script("--remove") })
+	// Read now: the binaries are gone when the time has come.
+	remove, err := exec.Command(bin+"/muster", "client", "firewall", "--remove").Output()
+	if err != nil {
+		t.Fatalf("asking how to take the guard away: %v", err)
+	}
+	after = append(after, func() { _ = exec.Command("sh", "-c", string(remove)).Run() })
 }
 
 // TestEmbeddedScenarios runs every scenario on embedded parts.
