@@ -64,6 +64,8 @@ type Job struct {
 	// Reason explains a status that its name does not: why a job waits, what
 	// Nomad said, what was out of memory. For people.
 	Reason string `json:"reason,omitempty"`
+	// SerialGroup is the key of the lock that the job, or its group, needs.
+	SerialGroup string `json:"serial_group,omitempty"`
 	// SSH is the user who may log in, "" for none.
 	SSH           UserID       `json:"ssh_user,omitempty"`
 	Executor      ExecutorKind `json:"executor,omitempty"`

@@ -110,4 +110,7 @@ type Tasks interface {
 	TaskSpecs(ctx context.Context, ids []TaskID) ([]TaskSpec, error)
 	// ReportTasks takes news.
 	ReportTasks(ctx context.Context, reports []TaskReport) error
+	// ReportSerials takes news of claims (Serials) and returns those that nobody
+	// needs any more.
+	ReportSerials(ctx context.Context, news []SerialNews) ([]SerialID, error)
 }

@@ -43,7 +43,7 @@ func makeGateway(m *seams) (*running, error) {
 		Logger: m.logger.Named("gateway"), Clock: time.Now, NewID: core.NewID, Metrics: m.metrics, Bundles: bucket,
 		Peers: gateway.Peers{
 			Identity: p.Identity(), Projects: p.Projects(), Secrets: p.ProjectSecrets(), Configs: p.Configs(), Orbs: p.Orbs(),
-			Pipelines: p.Pipelines(), Workflows: p.Workflows(), Jobs: p.Jobs(), Queue: p.Queue(), Output: p.Output(), Archives: p.Archives(), Results: p.Results(),
+			Pipelines: p.Pipelines(), Workflows: p.Workflows(), Jobs: p.Jobs(), Queue: p.Queue(), Serials: p.Serials(), Output: p.Output(), Archives: p.Archives(), Results: p.Results(),
 			Usage:         p.Output(),
 			Continuations: p.Continuations(), Stuck: stuck,
 			SSHKeys: p.SSHKeys(), SSHPlaces: p.SSHPlaces(), JobTokens: p.JobTokens(),
@@ -135,7 +135,7 @@ func makeWorkflows(m *seams) (*running, error) {
 		return nil, err
 	}
 	s, err := workflows.New(cfg, workflows.Deps{
-		Logger: m.logger.Named("workflows"), Clock: time.Now, DB: db, Hints: m.hints, Metrics: m.metrics, Queue: m.peersOf("workflows").Queue(), Results: m.peersOf("workflows").Results(),
+		Logger: m.logger.Named("workflows"), Clock: time.Now, DB: db, Hints: m.hints, Metrics: m.metrics, Queue: m.peersOf("workflows").Queue(), Serials: m.peersOf("workflows").Serials(), Results: m.peersOf("workflows").Results(),
 	})
 	if err != nil {
 		return nil, err

@@ -48,6 +48,9 @@ func (p Peers) Tasks() *Tasks { return NewTasks(p.caller("workflows")) }
 // Queue returns a client of core.Queue.
 func (p Peers) Queue() *Queue { return NewQueue(p.caller("queue")) }
 
+// Serials returns a client of core.Serials.
+func (p Peers) Serials() *Serials { return NewSerials(p.caller("queue")) }
+
 // Placements returns a client of core.Placements.
 func (p Peers) Placements() *Placements { return NewPlacements(p.caller("placements")) }
 

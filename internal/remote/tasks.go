@@ -23,3 +23,8 @@ func (r *Tasks) TaskSpecs(ctx context.Context, ids []core.TaskID) ([]core.TaskSp
 func (r *Tasks) ReportTasks(ctx context.Context, reports []core.TaskReport) error {
 	return act(ctx, r.caller, "report-tasks", reports)
 }
+
+// ReportSerials implements core.Tasks.
+func (r *Tasks) ReportSerials(ctx context.Context, news []core.SerialNews) ([]core.SerialID, error) {
+	return call[[]core.SerialID](ctx, r.caller, "report-serials", news)
+}

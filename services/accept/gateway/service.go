@@ -28,6 +28,7 @@ type Peers struct {
 	Workflows core.Workflows
 	Jobs      core.Jobs
 	Queue     core.Queue
+	Serials   core.Serials
 	Output    core.Output
 	Archives  core.Archives
 	Results   core.Results

@@ -25,10 +25,7 @@ const maxGaps = 50
 // gaps are what jobs cannot have.
 var gaps = []gap{
 	{asked: func(j core.JobPlan) string { return named("context", j.Contexts) }, way: "set the variables in the project's settings, and remove context: where the workflow lists the job"},
-	{asked: func(j core.JobPlan) string { return quoted("serial-group", j.SerialGroup) }, way: "remove serial-group: where the workflow lists the job, and keep pipelines apart by hand"},
 	{asked: ofType(core.JobRelease, "a release"), way: "run the release's commands in a job with steps"},
-	{asked: ofType(core.JobLock, "a lock"), way: "remove the job, and keep pipelines apart by hand"},
-	{asked: ofType(core.JobUnlock, "an unlock"), way: "remove the job with its lock"},
 	{asked: macOS, way: "use the docker or the machine executor"},
 	{asked: registryToken, way: "give keys in aws_auth, or a user in auth"},
 	{asked: unknownSteps, way: "remove the steps, or do what they do in a run step"},
@@ -50,12 +47,6 @@ var knownSteps = map[core.StepKind]bool{
 // findGaps returns what a plan needs and cannot have, and what it does without.
 func findGaps(plan *core.Plan) (refused, warned []core.PipelineError) {
 	for _, w := range plan.Workflows {
-		for _, g := range w.Groups {
-			if g.SerialGroup != "" {
-				refused = append(refused, gapError(fmt.Sprintf("The job group '%s' of workflow '%s' asks for the serial-group %s, which Muster cannot hold yet", g.Name, w.Name, g.SerialGroup),
-					"remove serial-group: where the workflow lists the group, and keep pipelines apart by hand"))
-			}
-		}
 		refused, warned = jobGaps(w, gaps, refused), jobGaps(w, tolerated, warned)
 	}
 	for _, s := range plan.Schedules {
@@ -94,8 +85,6 @@ func either(holds bool, text string) string {
 	}
 	return ""
 }
-
-func quoted(what, value string) string { return either(value != "", "the "+what+" "+value) }
 
 func named(what string, names []string) string {
 	return either(len(names) > 0, "the "+what+" "+strings.Join(names, ", "))

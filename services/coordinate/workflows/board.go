@@ -19,7 +19,9 @@ import (
 //	            all requirements ended as asked
 //	blocked ──────┬──► queued ──► running ──► the worst end of the job's tasks
 //	   │          ├──► on_hold ─► success     approve
-//	   │          └──► success                a no-op
+//	   │          ├──► success                a no-op
+//	   │          └──► queued without tasks ─► as above, once its serial group is
+//	   │                                      held (hold.go); else not_run, canceled
 //	   ├──► not_run    one ended otherwise
 //	   └──► canceled   cancel; likewise on_hold
 //
@@ -32,6 +34,7 @@ type board struct {
 	jobs      map[core.JobID]*job
 	tasks     map[core.TaskID]*task
 	links     map[core.JobID][]link // dependents of jobs
+	holds     map[core.SerialID]*hold
 
 	// ended are jobs that ended and whose dependents have not heard of it.
 	ended []*job
@@ -40,6 +43,8 @@ type board struct {
 	changedTasks changes[core.TaskID, *task]
 	queued       []*job // need numbers and tasks
 	stops        []*job // their tasks are to be canceled
+	changedHolds changes[core.SerialID, *hold]
+	dueHolds     bool // the queue has to hear of some
 	// born are the hand-overs of queued jobs, once they are written.
 	born *work.Born[*handover]
 }
@@ -59,6 +64,7 @@ func newBoard(now store.Time) *board {
 		jobs:      map[core.JobID]*job{},
 		tasks:     map[core.TaskID]*task{},
 		links:     map[core.JobID][]link{},
+		holds:     map[core.SerialID]*hold{},
 	}
 }
 
@@ -90,29 +96,34 @@ func (b *board) set(j *job, to core.JobStatus, reason string, at store.Time) {
 	switch {
 	case to == core.JobQueued:
 		j.QueuedAt = at
-		j.OpenTasks = j.Parallelism
-		b.queued = append(b.queued, j)
+		if !j.Waits {
+			b.enqueue(j)
+		}
 	case to == core.JobOnHold:
 		j.QueuedAt = at // from when on it waits, which has an end
 	case to == core.JobRunning:
 		j.StartedAt = at
 	case to.Ended():
-		j.StoppedAt = at
+		j.StoppedAt, j.Waits = at, false
 		b.ended = append(b.ended, j)
+		b.leave(j)
 	}
 	b.changedJobs.add(j.ID, j)
 }
 
+// enqueue has a queued job get its number and its tasks.
+func (b *board) enqueue(j *job) {
+	j.OpenTasks = j.Parallelism
+	b.queued = append(b.queued, j)
+}
+
 // start sets a job going whose requirements are met.
 func (b *board) start(j *job) {
-	switch j.Type {
-	case core.JobApproval:
-		b.set(j, core.JobOnHold, "waits for approval", b.now)
-	case core.JobNoOp:
-		b.set(j, core.JobSuccess, "", b.now)
-	default:
-		b.set(j, core.JobQueued, "", b.now)
+	if j.Hold != "" {
+		b.enter(j)
+		return
 	}
+	b.proceed(j)
 }
 
 // settle tells dependents of the jobs that ended, theirs of those that ended
@@ -261,11 +272,11 @@ func (b *board) approve(j *job, by core.UserID) error {
 // cancel ends a job that waits, and asks the queue to stop one that is queued
 // or runs. One that has ended stays.
 func (b *board) cancel(j *job, by core.UserID, reason string) {
-	switch j.Status {
-	case core.JobBlocked, core.JobOnHold:
+	switch {
+	case j.Status == core.JobBlocked, j.Status == core.JobOnHold, j.Waits:
 		j.CancelAsked, j.CanceledBy = true, by
 		b.set(j, core.JobCanceled, reason, b.now)
-	case core.JobQueued, core.JobRunning:
+	case j.Status == core.JobQueued, j.Status == core.JobRunning:
 		if j.CancelAsked {
 			return
 		}

@@ -5,11 +5,13 @@
 //
 // It is called by pipelines (CreateWorkflows, CancelPipelineWorkflows), by
 // gateway for people (reading, cancel, rerun, approve), by placements
-// (TaskSpecs) and by queue (ReportTasks). It calls queue alone: Enqueue,
-// CancelTasks and Waiting.
+// (TaskSpecs) and by queue (ReportTasks, ReportSerials). It calls queue alone:
+// Enqueue, CancelTasks and Waiting, and for serial groups ClaimSerials,
+// ReleaseSerials and SerialsWaiting (hold.go).
 //
 // It owns the tables pipelines (context and cancel mark), workflows, jobs,
-// job_plans, failed_tests, job_numbers, tasks, task_handovers (what the queue has yet to hear)
+// job_plans, failed_tests, job_numbers, tasks, task_handovers (what the queue has yet to hear),
+// serial_holds (the same for serial groups, with what they are for)
 // and branches (where to look for redundant workflows).
 //
 // Every change is one transaction that takes the rows of the workflows it

@@ -3,6 +3,8 @@
 package workflows
 
 import (
+	"slices"
+
 	"github.com/muster-ci/muster/core"
 	"github.com/muster-ci/muster/internal/store"
 )
@@ -13,6 +15,7 @@ type draft struct {
 	jobs     []*job
 	plans    []*jobPlan
 	graph    graph
+	held     []*hold
 	canceled bool // its pipeline was, before it came
 }
 
@@ -42,6 +45,7 @@ func newDraft(n core.NewWorkflow, now store.Time, cfg Config) *draft {
 
 func newWorkflow(n core.NewWorkflow, now store.Time) *workflow {
 	p := n.Pipeline
+	groups := slices.DeleteFunc(slices.Clone(n.Plan.Groups), func(g core.GroupPlan) bool { return g.SerialGroup == "" })
 	automatic := p.Trigger.Type == core.TriggerAPI || p.Trigger.Type == core.TriggerWebhook
 	redundant := automatic && p.Source.Branch != "" && p.Source.Branch != p.Project.DefaultBranch
 	return &workflow{
@@ -49,8 +53,8 @@ func newWorkflow(n core.NewWorkflow, now store.Time) *workflow {
 		Organization: p.Project.Organization.ID, Concurrency: p.Project.Organization.Concurrency,
 		Project: p.Project.ID, ProjectSlug: p.Project.Slug(), Branch: p.Source.Branch,
 		Name: clean(n.Plan.Name), StartedBy: p.Trigger.Actor.ID, Setup: n.Setup, CreatedAt: now,
-		MaxAutoReruns: max(n.Plan.MaxAutoReruns, 0),
-		Redundant:     redundant, Supersedes: redundant && p.Project.AutoCancel,
+		MaxAutoReruns: max(n.Plan.MaxAutoReruns, 0), Groups: store.JSON[[]core.GroupPlan]{V: groups},
+		Redundant: redundant, Supersedes: redundant && p.Project.AutoCancel,
 		workflowState: workflowState{Status: core.WorkflowRunning, Tally: store.JSON[tally]{V: tally{}}},
 	}
 }
@@ -79,6 +83,10 @@ func (d *draft) play(b *board) {
 		return
 	}
 	b.workflows[d.workflow.ID] = d.workflow
+	d.held = d.holds()
+	for _, h := range d.held {
+		b.holds[h.id()] = h
+	}
 	for i, j := range d.jobs {
 		b.jobs[j.ID] = j
 		b.links[j.ID] = d.graph.dependents[i]

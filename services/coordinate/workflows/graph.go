@@ -40,6 +40,9 @@ func newGraph(plan core.WorkflowPlan, cfg Config) (graph, error) {
 	if err != nil {
 		return graph{}, err
 	}
+	if err := checkLocks(plan.Jobs); err != nil {
+		return graph{}, err
+	}
 	g := graph{requires: make([][]link, len(plan.Jobs)), dependents: make([][]link, len(plan.Jobs))}
 	edges := 0
 	for i, p := range plan.Jobs {
@@ -65,6 +68,26 @@ func newGraph(plan core.WorkflowPlan, cfg Config) (graph, error) {
 	return g, g.checkUpstream(plan.Jobs)
 }
 
+// checkLocks wants one lock job a key: a second one would wait for the first.
+func checkLocks(plans []core.JobPlan) error {
+	locked := map[string]string{}
+	for _, p := range plans {
+		if p.Type != core.JobLock {
+			continue
+		}
+		if first := locked[p.Key]; first != "" {
+			return core.Errorf(core.CodeInvalid, "the jobs %q and %q both lock %q; a workflow locks a key once", first, p.Name, p.Key)
+		}
+		locked[p.Key] = p.Name
+	}
+	for _, p := range plans {
+		if p.Type == core.JobUnlock && locked[p.Key] == "" {
+			return core.Errorf(core.CodeInvalid, "the job %q unlocks %q, which no job of the workflow locks", p.Name, p.Key)
+		}
+	}
+	return nil
+}
+
 func placeJobs(plans []core.JobPlan, maxParallelism int) (map[string]int, error) {
 	places := make(map[string]int, len(plans))
 	for i, p := range plans {
@@ -76,6 +99,10 @@ func placeJobs(plans []core.JobPlan, maxParallelism int) (map[string]int, error)
 		}
 		switch p.Type {
 		case core.JobBuild, core.JobApproval, core.JobNoOp:
+		case core.JobLock, core.JobUnlock:
+			if p.Key == "" {
+				return nil, core.Errorf(core.CodeInvalid, "job %q of type %s names no key", p.Name, p.Type)
+			}
 		default:
 			return nil, core.Errorf(core.CodeInvalid, "job %q has the unknown type %q", p.Name, p.Type)
 		}

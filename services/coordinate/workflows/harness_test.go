@@ -24,6 +24,7 @@ var errAway = core.Errorf(core.CodeUnavailable, "the queue is away")
 // fakeQueue is a queue without a cluster: it remembers what it was told, and
 // refuses when a test says so.
 type fakeQueue struct {
+	*fakeSerials
 	mu       sync.Mutex
 	order    []core.TaskID                             // in the order of first arrival
 	tasks    map[core.TaskID]core.QueuedTask           // accepted
@@ -34,7 +35,8 @@ type fakeQueue struct {
 
 func newFakeQueue() *fakeQueue {
 	return &fakeQueue{
-		tasks: map[core.TaskID]core.QueuedTask{}, canceled: map[core.TaskID]bool{},
+		fakeSerials: newFakeSerials(),
+		tasks:       map[core.TaskID]core.QueuedTask{}, canceled: map[core.TaskID]bool{},
 		changed: make(chan struct{}, 1),
 	}
 }
@@ -140,8 +142,13 @@ func testConfig() Config {
 // newService makes a service on migrated tables without starting its loops.
 func newService(t testing.TB, cfg Config, db *store.DB, queue core.Queue, now core.Clock) *Service {
 	t.Helper()
+	serials, ok := queue.(core.Serials)
+	if !ok {
+		serials = newFakeSerials()
+	}
 	svc, err := New(cfg, Deps{
-		Logger: hclog.NewNullLogger(), Clock: now, DB: db, Hints: hints.NewLocal(), Queue: queue,
+		Serials: serials,
+		Logger:  hclog.NewNullLogger(), Clock: now, DB: db, Hints: hints.NewLocal(), Queue: queue,
 	})
 	if err != nil {
 		t.Fatalf("making the service: %v", err)

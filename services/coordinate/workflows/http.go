@@ -31,5 +31,6 @@ func (s *Service) Routes(r gin.IRouter) {
 	// core.Tasks
 	r.POST("/task-specs", httpx.Callers("placements", "queue"), httpx.Method(s.TaskSpecs))
 	r.POST("/report-tasks", httpx.Callers("queue"), httpx.Action(s.ReportTasks))
+	r.POST("/report-serials", httpx.Callers("queue"), httpx.Method(s.ReportSerials))
 	httpx.StuckRoutes(r, s.stuck)
 }

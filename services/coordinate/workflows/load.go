@@ -47,6 +47,9 @@ func loadJobs(ctx context.Context, tx bun.IDB, b *board, ids []core.JobID) error
 		for _, j := range rows {
 			b.jobs[j.ID] = j
 		}
+		if err := holdsOfJobs(ctx, tx, b, rows); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -136,6 +139,9 @@ func openJobs(ctx context.Context, tx bun.Tx, b *board, id core.WorkflowID) ([]*
 	err := tx.NewSelect().Model(&rows).Where("workflow_id = ?", id).Where("stopped_at IS NULL").Order("idx").Scan(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("reading open jobs: %w", err)
+	}
+	if err := holdsOfJobs(ctx, tx, b, rows); err != nil {
+		return nil, err
 	}
 	open := make([]*job, 0, len(rows))
 	for _, j := range rows {

@@ -74,8 +74,10 @@ func (w *world) step() error {
 	switch x := w.r.IntN(100); {
 	case x < 8:
 		w.create()
-	case x < 26:
+	case x < 20:
 		w.deliver(true)
+	case x < 26:
+		w.serve(true)
 	case x < 55:
 		w.advance()
 	case x < 80:
@@ -99,11 +101,13 @@ func (w *world) step() error {
 // drain repeats, without faults, what peers would repeat, until all has ended.
 func (w *world) drain() error {
 	w.queue.fault = nil
+	w.queue.away = func() error { return nil }
 	for range 500 {
 		w.restart()
 		if err := w.svc.CreateWorkflows(w.ctx, w.plans); err != nil {
 			return err
 		}
+		w.serve(false)
 		w.deliver(false)
 		for range 20 {
 			w.advance()
@@ -116,6 +120,9 @@ func (w *world) drain() error {
 		}
 		if open == 0 && len(w.pending) == 0 {
 			w.deliver(false)
+			for range 3 {
+				w.serve(false) // a release brings news to one that is gone
+			}
 			return nil
 		}
 	}
@@ -124,6 +131,9 @@ func (w *world) drain() error {
 
 // check holds what is true whenever nobody is in the middle of something.
 func (w *world) check() error {
+	if err := w.checkSerials(); err != nil {
+		return err
+	}
 	var rows []*workflow
 	if err := w.db.NewSelect().Model(&rows).Where("project_id = ?", w.project).Scan(w.ctx); err != nil {
 		return err
@@ -151,6 +161,42 @@ func (w *world) check() error {
 		if err := checkShape(w.planOf[row.ID], nouns, kept, row.Status, row.CancelAsked); err != nil {
 			return fmt.Errorf("workflow %s: %w", row.ID, err)
 		}
+	}
+	return nil
+}
+
+// serialKeys are those of all worlds' workflows.
+var serialKeys = []string{"a", "b"}
+
+// serialize has some jobs of a plan need serial groups: single ones, and a job
+// group of others.
+func (w *world) serialize(p *core.WorkflowPlan) {
+	for i := range p.Jobs {
+		switch w.r.IntN(5) {
+		case 0:
+			p.Jobs[i].SerialGroup = "a"
+		case 1:
+			p.Jobs[i].Group = "g"
+		}
+	}
+	p.Groups = []core.GroupPlan{{Name: "g", SerialGroup: "b"}}
+}
+
+// checkSerials wants jobs to run only while their lock is theirs. The queue's
+// side is exact, so it is asked who holds what.
+func (w *world) checkSerials() error {
+	var rows []*job
+	err := w.db.NewSelect().Model(&rows).Where("project_id = ?", w.project).Where("hold_id <> ''").
+		Where("status IN ('queued', 'running')").Where("NOT waits").Scan(w.ctx)
+	if err != nil {
+		return err
+	}
+	owner := map[string]core.SerialID{}
+	for _, j := range rows {
+		if first := owner[j.SerialKey]; first != "" && first != j.Hold {
+			return fmt.Errorf("two claims of %s run at once: %s of %s and another", j.SerialKey, j.Name, j.Workflow)
+		}
+		owner[j.SerialKey] = j.Hold
 	}
 	return nil
 }
@@ -186,6 +232,11 @@ func (w *world) checkEnd() error {
 	}
 	if err := w.checkAutoReruns(); err != nil {
 		return err
+	}
+	for _, key := range serialKeys {
+		if holder := w.queue.held(key); holder != "" {
+			return fmt.Errorf("%s holds %s after all has ended", holder, key)
+		}
 	}
 	if len(w.queue.order) != tasks {
 		return fmt.Errorf("the queue got %d tasks, the jobs have %d", len(w.queue.order), tasks)
@@ -272,8 +323,15 @@ func newWorld(t testing.TB, seed uint64, db *store.DB, k *killer) *world {
 		n.Pipeline.Project.ID = w.project
 		n.Plan = randomPlan(w.r, 10)
 		n.Plan.MaxAutoReruns = w.r.IntN(3)
+		w.serialize(&n.Plan)
 		w.plans = append(w.plans, n)
 		w.planOf[n.ID] = n.Plan
+	}
+	w.queue.away = func() error {
+		if w.r.IntN(5) == 0 {
+			return errAway
+		}
+		return nil
 	}
 	w.queue.fault = func(string) (error, error) {
 		switch w.r.IntN(6) {

@@ -78,6 +78,7 @@ func (s *Service) WorkflowJobs(ctx context.Context, id core.WorkflowID) ([]core.
 		out[i] = j.noun()
 		describe(&out[i], j, requires[j.ID], func(place int) *job { return rows[place] })
 	}
+	s.explainSerials(ctx, rows, out)
 	s.explainQueued(ctx, out)
 	return out, nil
 }
@@ -134,7 +135,9 @@ func (s *Service) oneJob(ctx context.Context, narrow func(*bun.SelectQuery) *bun
 		out.Tasks = append(out.Tasks, t.noun())
 	}
 	s.explainTasks(ctx, &out)
-	return &out, nil
+	shown := []core.Job{out}
+	s.explainSerials(ctx, []*job{&j}, shown)
+	return &shown[0], nil
 }
 
 // required returns the jobs that j requires, by their places.

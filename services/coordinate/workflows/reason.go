@@ -80,6 +80,34 @@ func (s *Service) explainQueued(ctx context.Context, jobs []core.Job) {
 	}
 }
 
+// explainSerials says of jobs that wait for a serial group who holds it. rows are
+// those of the jobs.
+func (s *Service) explainSerials(ctx context.Context, rows []*job, jobs []core.Job) {
+	var ids []core.SerialID
+	var places []int
+	for i, j := range rows {
+		if j.Waits && len(ids) < explainedJobs {
+			ids, places = append(ids, j.Hold), append(places, i)
+			jobs[i].Reason = "waits for the serial group " + j.SerialKey
+		}
+	}
+	if len(ids) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.ReasonTimeout)
+	defer cancel()
+	reasons, err := s.serials.SerialsWaiting(ctx, ids)
+	if err != nil || len(reasons) != len(ids) {
+		s.logger.Debug("no word from the queue on who holds serial groups", "claims", len(ids), "error", err)
+		return
+	}
+	for n, reason := range reasons {
+		if reason != "" {
+			jobs[places[n]].Reason = reason
+		}
+	}
+}
+
 // waiting asks the queue, but not for long: a reader is better served without
 // reasons than not at all.
 func (s *Service) waiting(ctx context.Context, ids []core.TaskID) []string {

@@ -68,6 +68,9 @@ func (s *Service) tell(ctx context.Context, b *board) {
 	if b.born != nil {
 		b.born.Hand(ctx)
 	}
+	if b.dueHolds {
+		s.hints.Notify(holdTopic)
+	}
 	if len(b.stops) > 0 {
 		s.hints.Notify(handoverTopic)
 	}

@@ -115,6 +115,7 @@ func (s *Service) draftRerun(ctx context.Context, tx bun.Tx, b *board, r core.Re
 	if err != nil {
 		return nil, err
 	}
+	d.repeatWhole(repeat)
 	for i, again := range repeat {
 		if !again {
 			d.keep(d.jobs[i], jobs[i])
@@ -135,9 +136,67 @@ func (d *draft) letIn(r core.Rerun, old []*job) error {
 		if j.Type != core.JobBuild {
 			return core.Errorf(core.CodeInvalid, "%s is a job of type %s: nothing runs in it that one could log in to", j.Name, j.Type)
 		}
-		d.jobs[i].SSH = r.By
+		for _, k := range append(d.members(d.plans[i].Plan.V.Group), i) {
+			if d.jobs[k].Type == core.JobBuild {
+				d.jobs[k].SSH = r.By
+			}
+		}
 	}
 	return nil
+}
+
+// repeatWhole adds to what is repeated: what holds a lock together is repeated
+// together, or a part of it would run without. That is a job group with a serial
+// group, and what stands between a lock and its unlock.
+func (d *draft) repeatWhole(repeat []bool) {
+	for again := true; again; {
+		again = false
+		for i := range d.jobs {
+			var piece []int
+			switch p := d.plans[i].Plan.V; {
+			case p.Type == core.JobLock && !repeat[i] && d.locked(i, repeat):
+				piece = []int{i}
+			case repeat[i]:
+				piece = d.members(p.Group)
+			}
+			for k, reached := range d.graph.downstream(piece) {
+				if reached && !repeat[k] {
+					repeat[k], again = true, true
+				}
+			}
+		}
+	}
+}
+
+// members are the places of the jobs of a group that has a serial group.
+func (d *draft) members(group string) (places []int) {
+	if !slices.ContainsFunc(d.workflow.Groups.V, func(g core.GroupPlan) bool { return g.Name == group }) {
+		return nil
+	}
+	for i := range d.plans {
+		if d.plans[i].Plan.V.Group == group {
+			places = append(places, i)
+		}
+	}
+	return places
+}
+
+// locked tells whether a job is repeated that runs under the lock of the job at
+// place.
+func (d *draft) locked(place int, repeat []bool) bool {
+	var unlocks []int
+	for i := range d.plans {
+		if p := d.plans[i].Plan.V; p.Type == core.JobUnlock && p.Key == d.plans[place].Plan.V.Key {
+			unlocks = append(unlocks, i)
+		}
+	}
+	free := d.graph.downstream(unlocks)
+	for i, under := range d.graph.downstream([]int{place}) {
+		if under && !free[i] && repeat[i] {
+			return true
+		}
+	}
+	return false
 }
 
 // storedPlan puts a workflow's plan together again.
@@ -152,7 +211,7 @@ func storedPlan(ctx context.Context, tx bun.Tx, w *workflow, jobs []*job) (core.
 	for _, row := range rows {
 		byJob[row.Job] = row.Plan.V
 	}
-	plan := core.WorkflowPlan{Name: w.Name}
+	plan := core.WorkflowPlan{Name: w.Name, Groups: w.Groups.V}
 	for _, j := range jobs {
 		plan.Jobs = append(plan.Jobs, byJob[j.ID])
 	}

@@ -170,6 +170,14 @@ func (s *Service) lockOld(ctx context.Context, tx bun.Tx, id core.PipelineID, be
 	if open > 0 {
 		return nil, errInUse
 	}
+	open, err = tx.NewSelect().Model((*hold)(nil)).Where("due_at IS NOT NULL").
+		Where("workflow_id IN (SELECT id FROM workflows WHERE pipeline_id = ?)", id).Count(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("looking for serial groups: %w", err)
+	}
+	if open > 0 {
+		return nil, errInUse
+	}
 	return rows, nil
 }
 
@@ -179,6 +187,7 @@ func removeWorkflow(ctx context.Context, tx bun.Tx, id core.WorkflowID) error {
 		tx.NewDelete().Model((*task)(nil)).Where("job_id IN (?)", jobs),
 		tx.NewDelete().Model((*jobPlan)(nil)).Where("job_id IN (?)", jobs),
 		tx.NewDelete().Model((*failedTests)(nil)).Where("job_id IN (?)", jobs),
+		tx.NewDelete().Model((*hold)(nil)).Where("workflow_id = ?", id),
 		tx.NewDelete().Model((*job)(nil)).Where("workflow_id = ?", id),
 		tx.NewDelete().Model((*workflow)(nil)).Where("id = ?", id),
 	} {

@@ -45,6 +45,10 @@ type workflow struct {
 	// AutoRerun of MaxAutoReruns is the rerun of itself that this workflow is.
 	AutoRerun     int `bun:"auto_rerun"`
 	MaxAutoReruns int `bun:"max_auto_reruns"`
+	// Groups are its job groups that need a serial group; Serial tells that it
+	// has holds.
+	Groups store.JSON[[]core.GroupPlan] `bun:"job_groups,type:text"`
+	Serial bool                         `bun:"serial"`
 	// Supersedes: its arrival makes older ones of the branch redundant.
 	// Redundant: a newer one's arrival may end it.
 	Supersedes bool       `bun:"supersedes"`
@@ -99,6 +103,9 @@ type job struct {
 	Origin   core.JobID `bun:"origin_id"`
 	Copied   bool       `bun:"copied"`
 	Persists bool       `bun:"persists"` // it leaves files in the workspace
+	// Hold is what the job needs of a serial group, "" for a kept job.
+	Hold      core.SerialID `bun:"hold_id"`
+	SerialKey string        `bun:"serial_key"`
 	// SSH is the user who may log in to the job.
 	SSH       core.UserID `bun:"ssh_user"`
 	CreatedAt store.Time  `bun:"created_at,type:bigint"`
@@ -108,6 +115,7 @@ type job struct {
 type jobState struct {
 	Status core.JobStatus `bun:"status"`
 	Number int64          `bun:"number"`
+	Waits  bool           `bun:"waits"` // queued without tasks, for its serial group
 	// Unmet counts requirements whose job has not ended, OpenTasks tasks that
 	// have not. Outcome is the worst end of a task so far.
 	Unmet         int            `bun:"unmet"`
@@ -135,7 +143,7 @@ func (j *job) noun() core.Job {
 		ID: j.ID, Workflow: j.Workflow, Pipeline: j.Pipeline, Project: j.Project,
 		Name: j.Name, Type: j.Type, Number: j.Number, Status: j.Status,
 		Dependencies: []core.JobID{}, ApprovalRequest: j.Approval, ApprovedBy: j.ApprovedBy,
-		CanceledBy: j.CanceledBy, Reason: j.Reason, SSH: j.SSH, Executor: j.Executor,
+		CanceledBy: j.CanceledBy, Reason: j.Reason, SSH: j.SSH, SerialGroup: j.SerialKey, Executor: j.Executor,
 		ResourceClass: j.ResourceClass, Parallelism: j.Parallelism,
 		QueuedAt: j.QueuedAt.Ptr(), StartedAt: j.StartedAt.Ptr(), StoppedAt: j.StoppedAt.Ptr(),
 		CreatedAt: j.CreatedAt.Time(),

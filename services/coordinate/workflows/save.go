@@ -32,13 +32,16 @@ func (s *Service) save(ctx context.Context, tx bun.Tx, b *board, drafts []*draft
 	if err := s.saveStops(ctx, tx, b); err != nil {
 		return err
 	}
-	if err := insertDrafts(ctx, tx, drafts); err != nil {
+	if err := insertDrafts(ctx, tx, b, drafts); err != nil {
 		return err
 	}
-	return updateBoard(ctx, tx, b, fresh)
+	if err := updateBoard(ctx, tx, b, fresh); err != nil {
+		return err
+	}
+	return s.saveHolds(ctx, tx, b, fresh)
 }
 
-func insertDrafts(ctx context.Context, tx bun.Tx, drafts []*draft) error {
+func insertDrafts(ctx context.Context, tx bun.Tx, b *board, drafts []*draft) error {
 	var workflows []*workflow
 	var jobs []*job
 	var plans []*jobPlan
@@ -46,6 +49,9 @@ func insertDrafts(ctx context.Context, tx bun.Tx, drafts []*draft) error {
 		workflows = append(workflows, d.workflow)
 		jobs = append(jobs, d.jobs...)
 		plans = append(plans, d.plans...)
+		if err := d.insertHolds(ctx, tx, b); err != nil {
+			return fmt.Errorf("writing holds of serial groups: %w", err)
+		}
 	}
 	if err := insert(ctx, tx, workflows); err != nil {
 		return fmt.Errorf("writing workflows: %w", err)

@@ -29,7 +29,8 @@ type Deps struct {
 	Hints   hints.Hints
 	Metrics prometheus.Registerer // nil for none
 	Queue   core.Queue
-	Results Results // nil: failed tests cannot be repeated
+	Results Results      // nil: failed tests cannot be repeated
+	Serials core.Serials // the queue's
 }
 
 // Service keeps workflows. It implements core.Workflows, core.Jobs and
@@ -44,9 +45,11 @@ type Service struct {
 	queue  core.Queue
 
 	results   Results
+	serials   core.Serials
 	metrics   *metrics
 	handovers *work.Loop[*handover]
 	branches  *work.Loop[*branch]
+	holds     *work.Loop[*hold]
 	stuck     *work.Shelf
 	lineages  *lineages
 	migrated  atomic.Bool
@@ -65,11 +68,11 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	}
 	s := &Service{
 		cfg: cfg, logger: deps.Logger, clock: deps.Clock, db: deps.DB,
-		hints: deps.Hints, queue: deps.Queue, results: deps.Results,
+		hints: deps.Hints, queue: deps.Queue, results: deps.Results, serials: deps.Serials,
 	}
 	s.stuck = &work.Shelf{
 		Service: "workflows", DB: s.db, Hints: s.hints, Clock: s.clock,
-		Topics: map[string]string{handoverTable: handoverTopic, branchTable: branchTopic},
+		Topics: map[string]string{handoverTable: handoverTopic, branchTable: branchTopic, holdTable: holdTopic},
 	}
 	var err error
 	if s.lineages, err = newLineages(); err != nil {
@@ -82,6 +85,9 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		return nil, err
 	}
 	if s.branches, err = s.newBranchLoop(deps.Metrics); err != nil {
+		return nil, err
+	}
+	if s.holds, err = s.newHoldLoop(deps.Metrics); err != nil {
 		return nil, err
 	}
 	return s, nil
@@ -99,6 +105,7 @@ func (s *Service) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return s.handovers.Run(ctx) })
 	group.Go(func() error { return s.branches.Run(ctx) })
+	group.Go(func() error { return s.holds.Run(ctx) })
 	group.Go(func() error {
 		return work.Every(ctx, tidyEvery, s.logger, "expiring approvals", s.expireApprovals)
 	})

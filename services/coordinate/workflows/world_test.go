@@ -268,6 +268,45 @@ func (w *world) rerun() {
 	}
 }
 
+// serve brings some holds to the queue and its news back. With faults the process
+// may die on the way, and what is delivered comes again.
+func (w *world) serve(faults bool) {
+	var rows []*hold
+	if err := w.db.NewSelect().Model(&rows).Where("due_at IS NOT NULL").Order("id").Scan(w.ctx); err != nil {
+		w.t.Fatal(err)
+	}
+	var results []work.Result
+	tell := func(ctx context.Context) error { results = w.svc.tellHolds(ctx, rows); return nil }
+	if !faults {
+		_ = tell(w.ctx)
+	} else if w.call(tell); w.r.IntN(4) == 0 {
+		return
+	}
+	if faults && w.r.IntN(3) == 0 {
+		w.cancelJob()
+	}
+	for i, row := range rows {
+		if results[i] != work.Done() {
+			continue
+		}
+		_, err := w.db.NewUpdate().Model(row).Set("due_at = NULL").WherePK().Where("due_seq = ?", row.DueSeq).Exec(w.ctx)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	news := w.queue.take()
+	var unwanted []core.SerialID
+	report := func(ctx context.Context) (err error) { unwanted, err = w.svc.ReportSerials(ctx, news); return err }
+	if !faults {
+		if err := report(w.ctx); err != nil {
+			w.t.Fatal(err)
+		}
+	} else if !w.call(report) || w.r.IntN(4) == 0 {
+		return
+	}
+	w.queue.told(len(news), unwanted)
+}
+
 // noteStops remembers the open tasks of jobs that were canceled: the queue must
 // hear of each.
 func (w *world) noteStops() error {

@@ -70,6 +70,10 @@ func (p *peers) TaskSpecs(_ context.Context, ids []core.TaskID) ([]core.TaskSpec
 
 func (p *peers) ReportTasks(context.Context, []core.TaskReport) error { return nil }
 
+func (p *peers) ReportSerials(context.Context, []core.SerialNews) ([]core.SerialID, error) {
+	return nil, nil
+}
+
 func (p *peers) RevealVariables(context.Context, core.ProjectID) ([]core.ProjectVariable, error) {
 	return []core.ProjectVariable{{Name: "TOKEN", Value: "secret"}}, p.fail()
 }

@@ -31,6 +31,10 @@ type Config struct {
 	// Pools are node pools with bounds of their own.
 	Pools []Pool `hcl:"pool,block"`
 
+	// SerialWait is how long a job waits for its serial group before it is
+	// canceled. Default: 5h.
+	SerialWait time.Duration `hcl:"serial_wait,optional"`
+
 	// Keep is how long an ended task is remembered, so that a repeated
 	// hand-over of it is recognized. Default: 168h.
 	Keep time.Duration `hcl:"keep,optional"`
@@ -47,7 +51,7 @@ type Pool struct {
 
 // Default returns what an operator gets who decides nothing.
 func Default() Config {
-	return Config{DefaultConcurrency: 80, MaxAttempts: 3, InFlight: 32, Keep: 7 * 24 * time.Hour}
+	return Config{DefaultConcurrency: 80, MaxAttempts: 3, InFlight: 32, SerialWait: 5 * time.Hour, Keep: 7 * 24 * time.Hour}
 }
 
 // Validate tells what is wrong with c in words for the operator.
@@ -61,6 +65,8 @@ func (c Config) Validate() error {
 		return core.Errorf(core.CodeInvalid, "queue: in_flight is %d; no task could ever run, use 1 or more", c.InFlight)
 	case c.Limit < 0:
 		return core.Errorf(core.CodeInvalid, "queue: limit is %d; use 0 for none", c.Limit)
+	case c.SerialWait < time.Second:
+		return core.Errorf(core.CodeInvalid, "queue: serial_wait is %s; use 1s or more", c.SerialWait)
 	case c.Keep < time.Hour:
 		return core.Errorf(core.CodeInvalid, "queue: keep is %s; a hand-over may be repeated for longer, use 1h or more", c.Keep)
 	}
@@ -88,6 +94,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.InFlight == 0 {
 		c.InFlight = d.InFlight
+	}
+	if c.SerialWait == 0 {
+		c.SerialWait = d.SerialWait
 	}
 	if c.Keep == 0 {
 		c.Keep = d.Keep

@@ -19,7 +19,23 @@
 // instances exclude each other by a locked row, so limits hold for all of them
 // together.
 //
+// It keeps serial groups as well (core.Serials, serial.go): organization-wide
+// locks that the workflows service claims for a job, for a group of jobs, or for
+// a lock job, and releases when that has ended, whatever the end. One road for
+// all three: a lock may outlive every task, so who has it is not read off tasks.
+//
+//	ClaimSerials ─► waiting ─first in line─► held ─ReleaseSerials, FreeSerial─► released
+//	     │             ├─ ReleaseSerials ─────────────────────────────────────► released
+//	     │             └─ SerialWait is over ─► expired
+//	     └─ a newer pipeline of the project is in the group ─► skipped
+//
+// The group's row names the one holder and is held by whoever changes a claim, so
+// that there is one holder for all instances, and the order is that of arrival. What
+// becomes of a claim is told to Tasks.ReportSerials, which names those that
+// nobody needs any more: a lock whose claimant is gone is free again.
+//
 // Tables: tasks (the queue itself), attempts (one per try, and the outbox to
 // placements), reports (the outbox to workflows), organizations (limits, whose
-// turn it is), passes (the lock).
+// turn it is), passes (the lock), serial_groups (who holds them), serial_claims,
+// serial_news (outbox to workflows).
 package queue

@@ -25,6 +25,8 @@ type tasks struct {
 	done    int           // final reports
 	changed chan struct{} // capacity 1
 	fail    func() error
+	// serials answers news of claims; nil takes them and wants all.
+	serials func([]core.SerialNews) []core.SerialID
 }
 
 func newTasks() *tasks {
@@ -57,6 +59,23 @@ func (f *tasks) ReportTasks(_ context.Context, reports []core.TaskReport) error 
 	default:
 	}
 	return nil
+}
+
+func (f *tasks) ReportSerials(_ context.Context, news []core.SerialNews) ([]core.SerialID, error) {
+	if err := f.fail(); err != nil {
+		return nil, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.serials == nil {
+		return nil, nil
+	}
+	unwanted := f.serials(news)
+	select {
+	case f.changed <- struct{}{}:
+	default:
+	}
+	return unwanted, nil
 }
 
 func (f *tasks) ended() int {

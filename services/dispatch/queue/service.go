@@ -29,6 +29,7 @@ const (
 	topicAttempts      = "queue.attempts"
 	topicReports       = "queue.reports"
 	topicOrganizations = "queue.organizations"
+	topicSerials       = "queue.serial_news"
 )
 
 // Deps is what the queue leans on.
@@ -45,7 +46,7 @@ type Deps struct {
 	Tasks        core.Tasks
 }
 
-// Service implements core.Queue.
+// Service implements core.Queue and core.Serials.
 type Service struct {
 	cfg     Config
 	deps    Deps
@@ -57,7 +58,10 @@ type Service struct {
 	attempts *work.Loop[*attempt]
 }
 
-var _ core.Queue = (*Service)(nil)
+var (
+	_ core.Queue   = (*Service)(nil)
+	_ core.Serials = (*Service)(nil)
+)
 
 // New checks its arguments and starts nothing.
 func New(cfg Config, deps Deps) (*Service, error) {
@@ -104,12 +108,19 @@ func (s *Service) makeLoops() error {
 	if err != nil {
 		return err
 	}
+	serials, err := work.New(work.Config[*serialNews]{
+		Name: "queue_serial_news", Table: "serial_news", Topic: topicSerials, Handle: s.tellSerials,
+		DB: s.deps.DB, Hints: s.deps.Hints, Clock: s.deps.Clock, Logger: s.deps.Logger, Metrics: s.deps.Metrics,
+	})
+	if err != nil {
+		return err
+	}
 	s.stuck = &work.Shelf{
 		Service: "queue", DB: s.deps.DB, Hints: s.deps.Hints, Clock: s.deps.Clock,
-		Topics: map[string]string{"attempts": topicAttempts, "reports": topicReports, "organizations": topicOrganizations},
+		Topics: map[string]string{"attempts": topicAttempts, "reports": topicReports, "organizations": topicOrganizations, "serial_news": topicSerials},
 	}
 	s.attempts = attempts
-	s.loops = append(s.loops, attempts, reports, names)
+	s.loops = append(s.loops, attempts, reports, names, serials)
 	return nil
 }
 
@@ -130,6 +141,12 @@ func (s *Service) Run(ctx context.Context) error {
 	group.Go(func() error { return s.schedule(ctx) })
 	group.Go(func() error {
 		return work.Every(ctx, forgetEvery, s.deps.Logger, "forgetting old tasks", s.forget)
+	})
+	group.Go(func() error {
+		return work.Every(ctx, forgetEvery, s.deps.Logger, "forgetting old claims", s.forgetSerials)
+	})
+	group.Go(func() error {
+		return work.Every(ctx, serialPoll, s.deps.Logger, "expiring claims", s.expireSerials)
 	})
 	if err := group.Wait(); err != nil && ctx.Err() == nil {
 		return err
