@@ -252,7 +252,7 @@ func TestArtifacts(t *testing.T) {
 	if status != "failed" || len(outputs) != 8 {
 		t.Fatalf("%s: %q", status, outputs)
 	}
-	says(t, outputs[1], "Uploading", "to things", "self was left out", "dangling was left out", "pipe was left out", "Uploaded 3 files", "9") // 3+4+3 bytes
+	says(t, outputs[1], "Uploading", "to things", "self was left out", "dangling was left out", "pipe was left out", "Uploaded 3 files", "uploaded: 10 B")
 	says(t, outputs[5], "No artifact files found at")
 	got := map[string]int64{}
 	for _, a := range l.server.Archives() {
