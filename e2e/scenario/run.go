@@ -25,15 +25,18 @@ func (p *Platform) Run(t *testing.T, s Scenario) {
 			}
 		}
 		if s.Verdict.Twice {
-			p.AwaitEnd(t, p.Trigger(t, slug, s.Config))
+			first := p.AwaitEnd(t, p.Trigger(t, slug, s.Config))
+			for name, tests := range s.Verdict.Tests {
+				p.awaitTests(t, slug, first.Job(t, name), len(tests))
+			}
 		}
 		id := p.Trigger(t, slug, s.Config)
 		p.act(t, id, s.Verdict)
 		end := p.AwaitEnd(t, id)
 		if s.Verdict.Rerun {
 			if s.Verdict.FailedTests {
-				for name := range s.Verdict.Tests {
-					p.awaitTests(t, slug, end.Job(t, name))
+				for name, tests := range s.Verdict.Tests {
+					p.awaitTests(t, slug, end.Job(t, name), len(tests))
 				}
 			}
 			end = p.rerun(t, id, end, s.Verdict.FailedTests)

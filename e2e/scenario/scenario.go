@@ -50,7 +50,8 @@ type Verdict struct {
 	// Tests are the tests of jobs as "name result", in the order of that.
 	Tests map[string][]string `json:"tests,omitempty"`
 	// Twice triggers a second pipeline after the end of the first, in the same
-	// project; the verdict is about the second.
+	// project, once the tests of the jobs in Tests are known; the verdict is about
+	// the second.
 	Twice bool `json:"twice,omitempty"`
 	// Artifacts are all that jobs keep, by "job/task/path".
 	Artifacts map[string]string `json:"artifacts,omitempty"`
