@@ -42,7 +42,7 @@ func makePlacements(m *seams) (*running, error) {
 	p := m.peersOf("placements")
 	s, err := placements.New(cfg, placements.Deps{
 		Logger: m.logger.Named("placements"), Clock: time.Now, DB: db, Hints: m.hints, Metrics: m.metrics, Classes: set, Cluster: where,
-		Peers: placements.Peers{Tasks: p.Tasks(), Queue: p.Queue(), Secrets: p.ProjectSecrets(), Output: p.OutputControl(), Continuations: p.Continuations(), SSHKeys: p.SSHKeys()},
+		Peers: placements.Peers{Tasks: p.Tasks(), Queue: p.Queue(), Secrets: p.ProjectSecrets(), Output: p.OutputControl(), Continuations: p.Continuations(), SSHKeys: p.SSHKeys(), JobTokens: p.JobTokens()},
 	})
 	if err != nil {
 		return nil, err

@@ -27,7 +27,6 @@ var gaps = []gap{
 	{asked: func(j core.JobPlan) string { return named("context", j.Contexts) }, way: "set the variables in the project's settings, and remove context: where the workflow lists the job"},
 	{asked: ofType(core.JobRelease, "a release"), way: "run the release's commands in a job with steps"},
 	{asked: macOS, way: "use the docker or the machine executor"},
-	{asked: registryToken, way: "give keys in aws_auth, or a user in auth"},
 	{asked: unknownSteps, way: "remove the steps, or do what they do in a run step"},
 }
 
@@ -96,16 +95,6 @@ func ofType(t core.JobType, text string) func(core.JobPlan) string {
 
 func macOS(j core.JobPlan) string {
 	return either(j.Executor.Kind == core.ExecutorMacOS, "the macos executor")
-}
-
-// registryToken finds logins that are made with the job's OIDC token.
-func registryToken(j core.JobPlan) string {
-	for _, image := range j.Executor.Images {
-		if image.GCPAuth != nil || image.AWSAuth != nil && image.AWSAuth.OIDCRoleARN != "" {
-			return "a login with OIDC to the registry of " + image.Image
-		}
-	}
-	return ""
 }
 
 func layerCaching(j core.JobPlan) string {

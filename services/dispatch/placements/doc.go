@@ -6,8 +6,9 @@
 // The queue hands attempts over (Place, StopAttempts) and hears of them
 // (Queue.ReportAttempts). Output passes on what agents say (Claim,
 // ReportAgents) and is told of attempts that end without their agent
-// (OutputControl). Specs come from Tasks, secrets from ProjectSecrets. What
-// runs them is the seam in the package cluster.
+// (OutputControl). Specs come from Tasks, secrets from ProjectSecrets, tokens for
+// logins at registries from JobTokenIssuer. What runs them is the seam in the
+// package cluster.
 //
 // Two roads lead to an ending. The agent's word comes through output and
 // decides. The cluster's word, by events and by a full list every so often,

@@ -58,7 +58,7 @@ func (s *Service) logins(ctx context.Context, spec core.TaskSpec) ([]*registry.L
 	}
 	logins := make([]*registry.Login, len(images))
 	for i, image := range images {
-		if logins[i], err = s.deps.Logins.Login(ctx, image, variables, nil); err != nil {
+		if logins[i], err = s.deps.Logins.Login(ctx, image, variables, s.jobTokens(&spec)); err != nil {
 			if core.ErrorCode(err) == core.CodeInvalid {
 				return nil, &cluster.Refusal{Reason: core.ErrorMessage(err)}
 			}
@@ -66,6 +66,16 @@ func (s *Service) logins(ctx context.Context, spec core.TaskSpec) ([]*registry.L
 		}
 	}
 	return logins, nil
+}
+
+// jobTokens makes tokens that prove to a cloud which job it is that wants an
+// image. It is the form in $CIRCLE_OIDC_TOKEN, so that a cloud's rules for what a
+// job does hold for its images too.
+func (s *Service) jobTokens(spec *core.TaskSpec) registry.Tokens {
+	return func(ctx context.Context, audience string) (string, error) {
+		tokens, err := s.deps.Peers.JobTokens.IssueJobTokens(ctx, core.JobTokenRequest{Identity: spec.JobIdentity(), Audience: []string{audience}})
+		return tokens.V1, err
+	}
 }
 
 // describe asks the cluster what it knows of a docker job's containers, beside

@@ -4,12 +4,20 @@ package placements
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/muster-ci/muster/core"
 	"github.com/muster-ci/muster/services/dispatch/placements/cluster"
+	"github.com/muster-ci/muster/services/dispatch/placements/registry"
 )
 
 // taker is a cluster that keeps what it is given.
@@ -69,5 +77,64 @@ func TestWhatCannotBeFetchedIsRefused(t *testing.T) {
 		if err := s.submit(t.Context(), p); !errors.As(err, &refusal) || !strings.Contains(refusal.Reason, want) {
 			t.Errorf("got %v, want a refusal that names %s", err, want)
 		}
+	}
+}
+
+// issuer makes tokens that say for which job and whom they are.
+type issuer struct{ core.JobTokenIssuer }
+
+func (issuer) IssueJobTokens(_ context.Context, r core.JobTokenRequest) (core.JobTokens, error) {
+	if r.Identity.Fork {
+		return core.JobTokens{}, core.Errorf(core.CodeForbidden, "A fork's pipeline gets no OIDC tokens.")
+	}
+	return core.JobTokens{V1: fmt.Sprintf("%s of %s for %s", r.Identity.Job, r.Identity.Project, strings.Join(r.Audience, ",")), V2: "the other form"}, nil
+}
+
+// clouds stands for Amazon and Google, and keeps the tokens that it was shown.
+func clouds(t *testing.T) (r registry.Resolver, shown map[string]string) {
+	shown = map[string]string{}
+	answers := map[string]string{
+		"/sts": `<R><AssumeRoleWithWebIdentityResult><Credentials><AccessKeyId>k</AccessKeyId><SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken></Credentials></AssumeRoleWithWebIdentityResult></R>`,
+		"/ecr": `{"authorizationData":[{"authorizationToken":"` + base64.StdEncoding.EncodeToString([]byte("AWS:of-ecr")) + `"}]}`, "/google": `{"access_token":"of-google"}`,
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if token := r.FormValue("WebIdentityToken") + r.FormValue("subject_token"); token != "" {
+			shown[r.URL.Path] = token
+		}
+		fmt.Fprint(w, answers[r.URL.Path])
+	}))
+	t.Cleanup(server.Close)
+	return registry.Resolver{STS: server.URL + "/sts?%s", ECR: server.URL + "/ecr?%s", GoogleSTS: server.URL + "/google", Clock: time.Now}, shown
+}
+
+func TestLoginsByWhatTheJobIs(t *testing.T) {
+	t.Parallel()
+	const provider = "projects/1/locations/global/workloadIdentityPools/p/providers/muster"
+	logins, shown := clouds(t)
+	c := &taker{}
+	s := &Service{deps: Deps{Cluster: c, Logins: logins, Peers: Peers{Secrets: newPeers(), JobTokens: issuer{}}}}
+	p := cluster.Placement{}
+	p.Spec.Job, p.Spec.Pipeline.Project.ID = "job", "project"
+	p.Spec.Plan.Executor = core.Executor{Kind: core.ExecutorDocker, Images: []core.DockerImage{
+		{Image: "123456789012.dkr.ecr.eu-west-1.amazonaws.com/app", AWSAuth: &core.AWSAuth{OIDCRoleARN: "arn:x"}},
+		{Image: "eu-docker.pkg.dev/a/b", GCPAuth: &core.GCPAuth{Fields: []core.EnvVar{{Name: "workload_identity_provider", Value: provider}}}},
+	}}
+	if err := s.submit(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{
+		"/sts": "job of project for sts.amazonaws.com", "/google": "job of project for https://iam.googleapis.com/" + provider,
+	}
+	if diff := cmp.Diff(want, shown); diff != "" {
+		t.Errorf("shown to the clouds (-want +got):\n%s", diff)
+	}
+	if c.got.Login(0).Password != "of-ecr" || c.got.Login(1).Password != "of-google" {
+		t.Errorf("got the logins %v", c.got.Logins)
+	}
+
+	p.Spec.Pipeline.Source.Fork = "somebody/fork"
+	var refusal *cluster.Refusal
+	if err := s.submit(t.Context(), p); !errors.As(err, &refusal) || !strings.Contains(refusal.Reason, "fork's pipeline") {
+		t.Errorf("a fork: got %v, want a refusal that tells it", err)
 	}
 }

@@ -60,6 +60,8 @@ type Peers struct {
 	Continuations core.Continuations
 	// SSHKeys has the keys of users who may log in to their jobs.
 	SSHKeys core.SSHKeys
+	// JobTokens signs the tokens that clouds exchange for logins.
+	JobTokens core.JobTokenIssuer
 }
 
 // Service implements core.Placements.

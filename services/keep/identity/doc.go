@@ -6,8 +6,8 @@
 //
 // It owns the tables users, tokens, milestones, ssh_keys, signing_keys and
 // token_claims. The gateway and output ask it who a request comes from,
-// placements for the keys of who may log in to a job, output for tokens of jobs;
-// it asks nobody.
+// placements for the keys of who may log in to a job, output and placements for
+// tokens of jobs; it asks nobody.
 //
 // A token's value is 40 random characters behind a prefix, about 238 bits, and
 // only its SHA-256 is stored. A slow password hash would add nothing: it

@@ -136,6 +136,9 @@ func jobToken(ctx context.Context, tokens Tokens, what, audience string) (string
 		return "", core.Errorf(core.CodeInvalid, "%s needs OIDC tokens of jobs, which this installation does not make for images; use keys in aws_auth, or auth", what)
 	}
 	token, err := tokens(ctx, audience)
+	if core.ErrorCode(err) == core.CodeForbidden { // another try would get the same answer
+		return "", core.Errorf(core.CodeInvalid, "%s needs an OIDC token of the job: %s", what, core.ErrorMessage(err))
+	}
 	if err != nil {
 		return "", fmt.Errorf("making the job's token: %w", err)
 	}

@@ -139,6 +139,19 @@ func TestAmazonRole(t *testing.T) {
 	}
 }
 
+func TestNoTokenForAJob(t *testing.T) {
+	t.Parallel()
+	for code, want := range map[core.Code]core.Code{core.CodeForbidden: core.CodeInvalid, core.CodeUnavailable: core.CodeUnavailable} {
+		image := core.DockerImage{Image: ecrImage, AWSAuth: &core.AWSAuth{OIDCRoleARN: "arn:x"}}
+		_, err := (&Resolver{}).Login(t.Context(), image, nil, func(context.Context, string) (string, error) {
+			return "", core.Errorf(code, "no token for you")
+		})
+		if core.ErrorCode(err) != want || !strings.Contains(core.ErrorMessage(err), "no token for you") {
+			t.Errorf("%s: got %v, want the reason as %s", code, err, want)
+		}
+	}
+}
+
 func tokens(_ context.Context, audience string) (string, error) { return "jwt for " + audience, nil }
 
 func TestGoogle(t *testing.T) {
