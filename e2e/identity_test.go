@@ -103,16 +103,17 @@ func forged(t *testing.T, job, allocation string) string {
 
 // testIdentities presents identities at 8585 that must not get any work.
 func testIdentities(t *testing.T, c *cluster.Cluster, p *scenario.Platform) {
-	id := p.Trigger(t, p.Project(t, "identities"), "version: 2.1\njobs:\n  build:\n    machine: true\n    steps:\n      - run: sleep 30\n")
-	s := p.Await(t, id, "the job runs", func(s scenario.State) bool { return running(s) == 1 })
-	steps, err := p.Client.JobSteps(t.Context(), s.Job(t, "build").ID)
-	if err != nil {
-		t.Fatal(err)
-	}
-	attempt := steps.Tasks[0].Attempts[0].ID
 	file := filepath.Join(t.TempDir(), "foreign.nomad.hcl")
 	if err := os.WriteFile(file, []byte(foreignJob), 0o600); err != nil {
 		t.Fatal(err)
+	}
+	known := map[string]bool{}
+	files, err := c.IdentityFiles()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, left := range files { // of jobs that have ended and are still shown
+		known[left] = true
 	}
 	if _, err := c.Nomad(t.Context(), "job", "run", "-detach", file); err != nil {
 		t.Fatal(err)
@@ -122,7 +123,20 @@ func testIdentities(t *testing.T, c *cluster.Cluster, p *scenario.Platform) {
 		defer cancel()
 		_, _ = c.Nomad(ctx, "job", "stop", "-namespace=muster-builds", "-purge", "-detach", "m-aaaaaaaaaaaaaaaaaaaaaaaaaa")
 	})
-	own, foreign := identities(t, c, attempt)
+	foreign := identity(t, c, known)
+	// The agent claims when the service container has started, and removes its
+	// identity then: until that moment the file is there to be read.
+	id := p.Trigger(t, p.Project(t, "identities"), guarded)
+	own := identity(t, c, known)
+	s := p.Await(t, id, "the job runs", func(s scenario.State) bool { return running(s) == 1 })
+	steps, err := p.Client.JobSteps(t.Context(), s.Job(t, "build").ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	attempt := steps.Tasks[0].Attempts[0].ID
+	if job := subject(t, own); job != attempt {
+		t.Fatalf("the identity is of %s and not of %s", job, attempt)
+	}
 	for _, test := range []struct {
 		name, token string
 		want        []int
@@ -154,43 +168,58 @@ func contains(all []int, one int) bool {
 	return false
 }
 
-// identities waits until Nomad has written the identity of the attempt and of
-// the foreign job, and returns both.
-func identities(t *testing.T, c *cluster.Cluster, attempt string) (own, foreign string) {
+// guarded is a job whose agent waits for another container before it claims.
+const guarded = `version: 2.1
+jobs:
+  build:
+    docker:
+      - image: muster-busybox:local
+      - image: muster-busybox:local
+        command: ["sleep", "300"]
+    steps:
+      - run: sleep 30
+`
+
+// identity waits until Nomad has written an identity whose file is not known,
+// makes it known, and returns it. It looks often: an agent leaves the file there
+// for no longer than it needs it.
+func identity(t *testing.T, c *cluster.Cluster, known map[string]bool) string {
 	t.Helper()
-	deadline := time.After(time.Minute)
-	for own == "" || foreign == "" {
+	deadline, look := time.After(time.Minute), time.NewTicker(2*time.Millisecond)
+	defer look.Stop()
+	for {
 		files, err := c.IdentityFiles()
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, file := range files {
 			token, err := os.ReadFile(file)
-			if err != nil {
-				continue // its allocation has gone meanwhile
+			if known[file] || err != nil || len(token) == 0 {
+				continue // not written yet, or gone already
 			}
-			parsed, err := jwt.ParseSigned(string(token), []jose.SignatureAlgorithm{jose.RS256, jose.EdDSA})
-			if err != nil {
-				t.Fatal(err)
-			}
-			var claims struct {
-				Job string `json:"nomad_job_id"`
-			}
-			if err := parsed.UnsafeClaimsWithoutVerification(&claims); err != nil {
-				t.Fatal(err)
-			}
-			switch claims.Job {
-			case attempt:
-				own = string(token)
-			case "m-aaaaaaaaaaaaaaaaaaaaaaaaaa":
-				foreign = string(token)
-			}
+			known[file] = true
+			return string(token)
 		}
 		select {
 		case <-deadline:
-			t.Fatalf("no identity of %s or of the foreign job within a minute", attempt)
-		case <-time.After(100 * time.Millisecond):
+			t.Fatal("no further identity within a minute")
+		case <-look.C:
 		}
 	}
-	return own, foreign
+}
+
+// subject returns which nomad job an identity says that it is of.
+func subject(t *testing.T, token string) string {
+	t.Helper()
+	parsed, err := jwt.ParseSigned(token, []jose.SignatureAlgorithm{jose.RS256, jose.EdDSA})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var claims struct {
+		Job string `json:"nomad_job_id"`
+	}
+	if err := parsed.UnsafeClaimsWithoutVerification(&claims); err != nil {
+		t.Fatal(err)
+	}
+	return claims.Job
 }

@@ -62,11 +62,13 @@ job "build" {
         }
       }
 
+      # Nomad writes a new identity into the file after half its time: longer than
+      # any build takes, since the agent has removed the file by then.
       identity {
         name = "muster"
         aud  = ["muster"]
         file = true
-        ttl  = "1h"
+        ttl  = "24h"
       }
 
       config {
