@@ -88,7 +88,7 @@ func (r *reader) defineExecutor(name string, e *executor, bound map[string]cty.V
 func (r *reader) unusedExecutors(blocks []*hclsyntax.Block) {
 	for _, block := range blocks {
 		if e := r.executors[block.Labels[0]]; e != nil && !e.used {
-			r.defineExecutor(block.Labels[0], e, samples(e.parameters))
+			r.defineExecutor(block.Labels[0], e, r.samples(e.parameters))
 		}
 	}
 }

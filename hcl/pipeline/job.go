@@ -113,6 +113,6 @@ func (r *reader) unusedJobs(blocks []*hclsyntax.Block) {
 		if j == nil || j.used || j.block != block {
 			continue
 		}
-		r.define(block.Labels[0], block.Labels[0], j, samples(j.parameters))
+		r.define(block.Labels[0], block.Labels[0], j, r.samples(j.parameters))
 	}
 }

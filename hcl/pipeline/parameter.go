@@ -22,7 +22,8 @@ type parameter struct {
 	name     string
 	ty       cty.Type
 	enum     []cty.Value
-	fallback cty.Value // NilVal means that an argument is required
+	fallback cty.Value        // NilVal means that an argument is required, but for
+	steps    *hclsyntax.Block // steps that are the default
 	place    hcl.Range
 }
 
@@ -52,8 +53,8 @@ func (r *reader) parameters(body *hclsyntax.Body) []parameter {
 
 func (r *reader) declaration(block *hclsyntax.Block) parameter {
 	p := parameter{name: block.Labels[0], ty: cty.DynamicPseudoType, place: block.LabelRanges[0]}
-	r.onlyAttributes(block, parameterAttributes)
 	attrs := block.Body.Attributes
+	r.parameterBody(block)
 	if attrs["type"] == nil {
 		r.fail(block.DefRange(), "A parameter needs a type", "write type = string; also number, bool, list(string), map(string), any, steps and executor")
 		return p
@@ -68,6 +69,10 @@ func (r *reader) declaration(block *hclsyntax.Block) parameter {
 		} else {
 			p.fallback = cty.NullVal(p.ty)
 		}
+	}
+	if p.steps = defaultBlock(block); p.steps != nil && p.ty != stepsType {
+		r.fail(p.steps.TypeRange, "Only a parameter of type steps has a default block", "write default = ...")
+		p.steps = nil
 	}
 	return p
 }
@@ -158,6 +163,8 @@ func (r *reader) bind(declared []parameter, given []argument, call hcl.Range) (m
 		case i >= 0:
 			v, fits := r.fit(p, given[i].value, given[i].place)
 			bound[p.name], ok = v, ok && fits
+		case p.steps != nil:
+			bound[p.name] = r.defaultSteps(p)
 		case p.fallback != cty.NilVal:
 			bound[p.name] = p.fallback
 		default:
@@ -183,10 +190,12 @@ func (r *reader) bind(declared []parameter, given []argument, call hcl.Range) (m
 }
 
 // samples are arguments for what nobody calls, so that its mistakes show too.
-func samples(declared []parameter) map[string]cty.Value {
+func (r *reader) samples(declared []parameter) map[string]cty.Value {
 	bound := make(map[string]cty.Value, len(declared))
 	for _, p := range declared {
 		switch {
+		case p.steps != nil:
+			bound[p.name] = r.defaultSteps(p)
 		case p.fallback != cty.NilVal:
 			bound[p.name] = p.fallback
 		case len(p.enum) > 0:

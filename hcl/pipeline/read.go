@@ -53,6 +53,7 @@ func read(ctx context.Context, request core.CompileRequest, options config.Optio
 		repeats:    map[string]int{},
 
 		definedExecutors: map[string]bool{},
+		defaults:         map[*hclsyntax.Block]cty.Value{},
 	}
 	defer func() {
 		switch caught := recover().(type) {
@@ -99,6 +100,8 @@ type reader struct {
 
 	executorEntries  []document.Entry
 	definedExecutors map[string]bool
+
+	defaults map[*hclsyntax.Block]cty.Value // steps, NilVal while they are read
 }
 
 // parse checks the bounds of a text and parses it; nil after a mistake.

@@ -178,7 +178,7 @@ func (r *reader) unusedCommands(blocks []*hclsyntax.Block) []document.Entry {
 			continue
 		}
 		at := block.TypeRange.Start
-		nodes := r.commandSteps(c, samples(c.parameters), 0)
+		nodes := r.commandSteps(c, r.samples(c.parameters), 0)
 		steps := entry("steps", at.Line, at.Column, document.NewList(at.Line, at.Column, nodes))
 		entries = append(entries, entry(block.Labels[0], at.Line, at.Column, document.NewMap(at.Line, at.Column, []document.Entry{steps})))
 	}

@@ -25,7 +25,7 @@ func FromYAML(text string) (string, []core.ConfigError) {
 		}
 		return "", []core.ConfigError{{Message: err.Error()}}
 	}
-	c := &converter{kinds: map[string]map[string]string{}, lines: document.NewLines(text), reuse: root.Get("version") != nil && root.Get("version").Text == "2.1"}
+	c := &converter{kinds: map[string]map[string]string{}, aliases: map[string]bool{}, lines: document.NewLines(text), reuse: root.Get("version") != nil && root.Get("version").Text == "2.1"}
 	c.file(root)
 	if len(c.problems) > 0 {
 		return "", c.problems
@@ -44,6 +44,9 @@ type converter struct {
 	kinds map[string]map[string]string
 	// own are the types that `parameters.x` has here.
 	own map[string]string
+	// module is where names are looked up, aliases are those of the imports.
+	module  *module
+	aliases map[string]bool
 }
 
 func (c *converter) fail(n *document.Node, message, way string) {
@@ -54,18 +57,15 @@ func (c *converter) fail(n *document.Node, message, way string) {
 
 func (c *converter) file(root *document.Node) {
 	c.learn("", root)
-	for _, section := range []string{"commands", "jobs", "executors"} {
-		each(root.Get(section), func(name string, n *document.Node) { c.learn(section+"/"+name, n) })
-	}
 	if n := root.Get("setup"); n != nil {
 		c.attribute("setup", c.value(n))
 	}
-	each(root.Get("orbs"), c.orb)
 	c.own = c.kinds[""]
+	each(root.Get("orbs"), func(alias string, _ *document.Node) { c.aliases[alias] = true })
+	file := c.modules("", root)
+	c.enter(file)
 	c.declarations(root, true)
-	each(root.Get("executors"), c.executor)
-	each(root.Get("commands"), c.command)
-	each(root.Get("jobs"), c.job)
+	c.elements(file)
 	each(root.Get("job-groups"), c.jobGroup)
 	workflows := root.Get("workflows")
 	if workflows == nil || workflows.Kind != document.Map {
@@ -102,15 +102,6 @@ func (c *converter) learn(element string, n *document.Node) {
 	c.kinds[element] = kinds
 }
 
-func (c *converter) orb(name string, n *document.Node) {
-	if n.Kind == document.Map {
-		c.fail(n, fmt.Sprintf("The inline orb %s has no counterpart in HCL", name), "publish it (muster orb publish), or move its commands and jobs into the file")
-		return
-	}
-	c.gap()
-	c.block("import", []string{name}, func() { c.attribute("source", c.value(n)) })
-}
-
 // types are HCL's words for the types of parameters.
 var types = map[string]string{
 	"string": "string", "boolean": "bool", "integer": "number", "enum": "string", "env_var_name": "string", "steps": "steps", "executor": "executor",
@@ -142,14 +133,13 @@ func (c *converter) declarations(n *document.Node, top bool) {
 	})
 }
 
-// fallback writes a default. Steps are blocks everywhere else; a default that
-// has some is the one thing that HCL cannot say.
+// fallback writes a default; steps are blocks here as everywhere.
 func (c *converter) fallback(kind string, d *document.Node) {
 	switch {
 	case kind == "steps" && d.Kind == document.List && len(d.Items) == 0:
 		c.attribute("default", "null")
 	case kind == "steps":
-		c.fail(d, "A default of type steps that is not empty has no counterpart in HCL", "make it a command, and call that where the parameter is empty")
+		c.block("default", nil, func() { c.steps(d, "") })
 	default:
 		c.attribute("default", c.typed(kind, d))
 	}
@@ -157,6 +147,12 @@ func (c *converter) fallback(kind string, d *document.Node) {
 
 // typed writes the value of a parameter of a type.
 func (c *converter) typed(kind string, n *document.Node) string {
+	if kind == "executor" && n.Kind == document.Map {
+		return c.executorCall(n)
+	}
+	if kind == "executor" && n.Kind == document.String {
+		return c.executorName(n)
+	}
 	if n.IsScalar() && !n.Template {
 		switch kind {
 		case "boolean":

@@ -6,9 +6,10 @@
 //
 //	convert.go  the whole file           step.go      steps and commands
 //	job.go      jobs and executors       workflow.go  calls, matrices, filters
+//	orb.go      inline orbs
 //	value.go    values                   template.go  << >>, expressions, logic statements
 //	write.go    blocks and attributes
 //
-// What has no counterpart is told with its line: inline orbs, and YAML's
-// comments, which its parser does not keep.
+// What has no counterpart is told with its line; YAML's comments, which its
+// parser does not keep, are left out.
 package convert

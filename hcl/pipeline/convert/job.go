@@ -10,6 +10,7 @@ import (
 
 func (c *converter) job(name string, n *document.Node) {
 	c.gap()
+	name = c.module.prefix + name
 	c.own = c.kinds["jobs/"+name]
 	c.block("job", []string{name}, func() {
 		c.declarations(n, false)
@@ -21,6 +22,7 @@ func (c *converter) job(name string, n *document.Node) {
 
 func (c *converter) executor(name string, n *document.Node) {
 	c.gap()
+	name = c.module.prefix + name
 	c.own = c.kinds["executors/"+name]
 	c.block("executor", []string{name}, func() {
 		c.declarations(n, false)
@@ -46,6 +48,8 @@ func (c *converter) body(n *document.Node, skip ...string) {
 			c.environment(value)
 		case name == "executor" && value.Kind == document.Map:
 			c.attribute(name, c.executorCall(value))
+		case name == "executor" && value.Kind == document.String:
+			c.attribute(name, c.executorName(value))
 		case value.Kind == document.Map:
 			c.block(name, nil, func() { c.mapping(value) })
 		case name == "machine" || name == "circleci_ip_ranges":
@@ -61,12 +65,16 @@ func (c *converter) body(n *document.Node, skip ...string) {
 func (c *converter) executorCall(n *document.Node) string {
 	kinds := map[string]string{}
 	if name := n.Get("name"); name != nil {
-		kinds = c.kinds["executors/"+name.Text]
+		kinds = c.kinds["executors/"+c.called("executors", name, name.Text)]
 	}
 	var b strings.Builder
 	b.WriteString("{\n")
 	each(n, func(name string, value *document.Node) {
-		b.WriteString(key(name) + " = " + c.typed(kinds[name], value) + "\n")
+		kind := kinds[name]
+		if name == "name" {
+			kind = "executor"
+		}
+		b.WriteString(key(name) + " = " + c.typed(kind, value) + "\n")
 	})
 	b.WriteString("}")
 	return b.String()

@@ -10,6 +10,7 @@ import (
 
 func (c *converter) command(name string, n *document.Node) {
 	c.gap()
+	name = c.module.prefix + name
 	c.own = c.kinds["commands/"+name]
 	c.block("command", []string{name}, func() {
 		if d := n.Get("description"); d != nil {
@@ -45,7 +46,7 @@ func (c *converter) step(n *document.Node, condition string) {
 			c.splice(n, condition)
 			return
 		}
-		c.block("step", []string{n.Text}, func() { c.guard(condition) })
+		c.block("step", []string{c.called("commands", n, n.Text)}, func() { c.guard(condition) })
 		return
 	}
 	if len(n.Keys) == 0 {
@@ -68,9 +69,10 @@ func (c *converter) step(n *document.Node, condition string) {
 	case "steps":
 		c.splice(body, condition)
 	default:
-		c.block("step", []string{name}, func() {
+		called := c.called("commands", body, name)
+		c.block("step", []string{called}, func() {
 			c.guard(condition)
-			c.stepBody(name, body)
+			c.stepBody(called, body)
 		})
 	}
 }

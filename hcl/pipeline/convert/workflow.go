@@ -56,13 +56,29 @@ func (c *converter) calls(n *document.Node) {
 			continue
 		}
 		each(item, func(name string, body *document.Node) {
-			kind := "job"
+			kind, called := "job", name
 			if t := body.Get("type"); t != nil && t.Text == "approval" {
 				kind = "approval"
+			} else {
+				called, _ = c.override(name, body)
 			}
-			c.block(kind, []string{name}, func() { c.call(name, kind, body) })
+			c.block(kind, []string{called}, func() {
+				c.overridden(called, name, body)
+				c.call(called, kind, body)
+			})
 		})
 	}
+}
+
+// overridden keeps the name of a call that runs an orb's job instead of its own.
+func (c *converter) overridden(called, name string, body *document.Node) {
+	if called == name || body.Get("name") != nil {
+		return
+	}
+	if matrix := body.Get("matrix"); matrix != nil {
+		c.fail(matrix, "A matrix with override-with of an inline orb has no counterpart in HCL", "list the orb's job, and give it a name with the values of the matrix")
+	}
+	c.attribute("name", quote(name))
 }
 
 // underscored writes the keys of a call that have a dash in a config.
@@ -81,6 +97,9 @@ func (c *converter) call(name, kind string, body *document.Node) {
 	for _, key := range callKeys {
 		value := body.Get(key)
 		if value == nil || key == "type" && kind == "approval" {
+			continue
+		}
+		if _, said := c.override(name, body); said && key == "override-with" {
 			continue
 		}
 		switch {
