@@ -37,6 +37,7 @@ func scripts() map[string][]gatewaytest.JobScript {
 		"green":    {build},
 		"archives": {build},
 		"tests":    {build},
+		"failing":  {build, {Name: "test", Steps: test.Steps}},
 		"red":      {build, test, {Name: "deploy", Requires: []string{"test"}}},
 		"approval": {build, {Name: "hold", Approval: true, Requires: []string{"build"}}, {Name: "deploy", Requires: []string{"hold"}, Steps: build.Steps}},
 		"stays":    {{Name: "server", Steps: []gatewaytest.StepScript{{Name: "Serve", Output: "listening\n"}}, Stays: true}},
@@ -104,7 +105,10 @@ func installation(env *testscript.Env, script []gatewaytest.JobScript) error {
 		p.Files = []gatewaytest.File{{Path: "log", Content: "one\n"}, {Path: "report/index.html", Content: "<html>"}, {Index: 1, Path: "log", Content: "two\n"}}
 		p.Caches = []core.Cache{{ID: "c1", Key: "go-2", Size: 7}, {ID: "c2", Key: "npm-1", ExpiresAt: time.Now()}}
 	}
-	if filepath.Base(env.WorkDir) == "script-tests" {
+	switch filepath.Base(env.WorkDir) {
+	case "script-hint-reading":
+		p.TestList = core.TestList{Pending: 1}
+	case "script-hint", "script-tests":
 		p.TestList = core.TestList{Pending: 1, Problems: []core.TestProblem{{Index: 2, File: "x.xml", Message: "it ends in the middle"}}, Items: []core.Test{
 			{Name: "adds", ClassName: "Cart", Result: core.TestSuccess, RunTime: 1.25}, {Name: "ships", Result: core.TestSkipped},
 			{Name: "total", ClassName: "Cart", File: "cart_test.go", Result: core.TestFailure, RunTime: 0.5, Message: "got 3\nwant 4"}, {Name: "mails", Result: core.TestError},

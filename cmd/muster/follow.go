@@ -35,8 +35,9 @@ func (o *options) followPipeline(cmd *cobra.Command, s *session, id string, numb
 		style := terminal.StyleOf(cmd.OutOrStdout())
 		fmt.Fprintf(cmd.OutOrStdout(), "Pipeline %d: %s in %s\n", number, style.Status(follower.Status()), terminal.Took(follower.Elapsed()))
 		for _, failed := range follower.Failed() {
-			fmt.Fprintf(cmd.OutOrStdout(), "  muster logs %d\n", failed)
+			fmt.Fprintf(cmd.OutOrStdout(), "  muster logs %d\n", failed.JobNumber)
 		}
+		hintTests(cmd.Context(), s, cmd.OutOrStdout(), "  ", follower.Failed())
 	}
 	return outcome(follower.Status())
 }
@@ -50,6 +51,9 @@ func (o *options) followJob(cmd *cobra.Command, s *session, job api.Job) error {
 	}
 	if err != nil {
 		return err
+	}
+	if !o.json {
+		hintTests(cmd.Context(), s, cmd.ErrOrStderr(), "", follower.Failed())
 	}
 	return outcome(follower.Status())
 }

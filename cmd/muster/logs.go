@@ -47,7 +47,9 @@ func logsCommand(o *options) *cobra.Command {
 				if follow {
 					return o.followJob(cmd, s, job)
 				}
-				return l.job(job.ID)
+				err = l.job(job.ID)
+				l.hint(api.WorkflowJob{JobNumber: job.Number, ProjectSlug: job.Project.Slug, Status: job.Status})
+				return err
 			}
 			p, err := o.pipelineOf(cmd.Context(), s, pipeline)
 			if err != nil {
@@ -96,8 +98,16 @@ func (l *logs) pipeline(p api.Pipeline) error {
 				return err
 			}
 		}
+		l.hint(jobs...)
 	}
 	return nil
+}
+
+// hint is no part of what the jobs wrote.
+func (l *logs) hint(jobs ...api.WorkflowJob) {
+	if !l.json && !l.raw {
+		hintTests(l.cmd.Context(), l.session, l.cmd.ErrOrStderr(), "", terminal.Failed(jobs))
+	}
 }
 
 // job replays what is known of a job as if it was followed.

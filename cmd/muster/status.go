@@ -139,6 +139,7 @@ func (o *options) showPipeline(cmd *cobra.Command, s *session, p api.Pipeline) e
 	for _, w := range item.Workflows {
 		fmt.Fprintf(out, "\n%s: %s %s\n", style.Bold(terminal.Plain(w.Name)), style.Status(w.Status), style.Dim(terminal.Between(&w.CreatedAt, w.StoppedAt)))
 		terminal.Table(out, style, jobRows(w.Jobs, style))
+		hintTests(cmd.Context(), s, out, "", terminal.Failed(w.Jobs))
 		showUsage(out, style, w.Usage)
 	}
 	return nil

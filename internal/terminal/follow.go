@@ -252,16 +252,25 @@ func (f *Follower) Summary() {
 	Table(f.out, f.style, rows)
 }
 
-// Failed returns the numbers of the jobs that did not end well.
-func (f *Follower) Failed() []int64 {
-	var numbers []int64
-	for _, id := range f.order {
-		switch j := f.jobs[id]; j.Status {
+// Failed returns the jobs that did not end well.
+func (f *Follower) Failed() []api.WorkflowJob {
+	jobs := make([]api.WorkflowJob, len(f.order))
+	for i, id := range f.order {
+		jobs[i] = f.jobs[id].WorkflowJob
+	}
+	return Failed(jobs)
+}
+
+// Failed returns those of some jobs that did not end well.
+func Failed(jobs []api.WorkflowJob) []api.WorkflowJob {
+	var failed []api.WorkflowJob
+	for _, j := range jobs {
+		switch j.Status {
 		case "failed", "timedout", "infrastructure_fail":
-			numbers = append(numbers, j.JobNumber)
+			failed = append(failed, j)
 		}
 	}
-	return numbers
+	return failed
 }
 
 // Elapsed is the time since following began.
