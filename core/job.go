@@ -66,6 +66,9 @@ type Job struct {
 	Reason string `json:"reason,omitempty"`
 	// SerialGroup is the key of the lock that the job, or its group, needs.
 	SerialGroup string `json:"serial_group,omitempty"`
+	// SerialHolder has that lock while the job waits for it; nil as well when the
+	// queue could not be asked.
+	SerialHolder *SerialClaim `json:"serial_holder,omitempty"`
 	// SSH is the user who may log in, "" for none.
 	SSH           UserID       `json:"ssh_user,omitempty"`
 	Executor      ExecutorKind `json:"executor,omitempty"`

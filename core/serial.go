@@ -51,6 +51,13 @@ type SerialNews struct {
 	At       time.Time   `json:"at"`
 }
 
+// SerialWait is what a claim waits for; the zero value is that of one that does
+// not.
+type SerialWait struct {
+	Holder *SerialClaim `json:"holder,omitempty"`
+	Reason string       `json:"reason,omitempty"` // for people
+}
+
 // SerialGroup is a serial group that somebody holds or waits for.
 type SerialGroup struct {
 	Organization OrganizationID `json:"organization_id"`
@@ -74,9 +81,8 @@ type Serials interface {
 	// ReleaseSerials ends claims, whatever they are; unknown ones are ended before
 	// they come.
 	ReleaseSerials(ctx context.Context, claims []SerialClaim) error
-	// SerialsWaiting says for each id what it waits for, in the order asked for;
-	// "" for one that does not.
-	SerialsWaiting(ctx context.Context, ids []SerialID) ([]string, error)
+	// SerialsWaiting says for each id what it waits for, in the order asked for.
+	SerialsWaiting(ctx context.Context, ids []SerialID) ([]SerialWait, error)
 	// ListSerials returns an organization's groups that are held, by key.
 	ListSerials(ctx context.Context, id OrganizationID) ([]SerialGroup, error)
 	// FreeSerial takes a group from its holder, which goes on without it;

@@ -44,6 +44,7 @@ func scripts() map[string][]gatewaytest.JobScript {
 		"lost":     {{Name: "build", Steps: build.Steps[1:], Lost: "node n1 was lost: alloc is lost since its node is down"}},
 		"idle":     nil,
 		"stuck":    nil,
+		"serial":   {build},
 		"orbs":     nil,
 	}
 }
@@ -100,6 +101,10 @@ func installation(env *testscript.Env, script []gatewaytest.JobScript) error {
 			{Service: "queue", Table: "reports", ID: "t-1/ended", Tries: 20, LastError: "workflows refuses it"},
 			{Service: "output", Table: "attempts", ID: "m-1", Tries: 20, LastError: "the bucket is full"},
 		}
+	}
+	if filepath.Base(env.WorkDir) == "script-serial" {
+		holder, since := core.SerialClaim{ProjectSlug: "gh/acme/site", Pipeline: 4, Workflow: "w", Name: "deploy"}, time.Now()
+		p.SerialGroups = []core.SerialGroup{{Key: "acme/prod", Holder: &holder, HeldSince: &since, Waiting: []core.SerialClaim{{Name: "deploy"}}}}
 	}
 	if filepath.Base(env.WorkDir) == "script-archives" {
 		p.Files = []gatewaytest.File{{Path: "log", Content: "one\n"}, {Path: "report/index.html", Content: "<html>"}, {Index: 1, Path: "log", Content: "two\n"}}

@@ -17,7 +17,7 @@ func peopleCommands() []*cobra.Command {
 	o := &options{}
 	commands := []*cobra.Command{
 		loginCommand(o), projectCommand(o), organizationCommand(o), runCommand(o), logsCommand(o), statusCommand(o), cancelCommand(o),
-		artifactsCommand(o), testsCommand(o), cacheCommand(o),
+		artifactsCommand(o), testsCommand(o), cacheCommand(o), serialCommand(o),
 		approveCommand(o), rerunCommand(o), configCommand(o), lspCommand(o), orbCommand(o), namespaceCommand(o), tokenCommand(o), adminCommand(o),
 		sshKeyCommand(o), sshCommand(o),
 	}

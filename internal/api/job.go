@@ -25,6 +25,8 @@ type Job struct {
 	QueuedAt       *time.Time    `json:"queued_at"`
 	StoppedAt      *time.Time    `json:"stopped_at,omitempty"`
 	ID             string        `json:"id" format:"uuid" doc:"Muster: the job's id, for the routes under /api/muster/v1"`
+	SerialGroup    string        `json:"serial_group,omitempty" doc:"Muster: the key of the lock that the job, or its group, needs"`
+	SerialHolder   *SerialClaim  `json:"serial_holder,omitempty" doc:"Muster: who has the lock while the job waits for it"`
 }
 
 // JobProject is the project of a job.

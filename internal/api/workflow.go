@@ -25,20 +25,22 @@ type Workflow struct {
 
 // WorkflowJob is a job in the list of a workflow's jobs.
 type WorkflowJob struct {
-	ID                string     `json:"id" format:"uuid"`
-	Name              string     `json:"name"`
-	Type              string     `json:"type" enum:"build,approval,no-op"`
-	Status            string     `json:"status" enum:"success,running,not_run,failed,retried,queued,not_running,infrastructure_fail,timedout,on_hold,terminated-unknown,blocked,canceled,unauthorized"`
-	JobNumber         int64      `json:"job_number,omitempty" doc:"absent for jobs that have no number (yet)"`
-	Dependencies      []string   `json:"dependencies"`
-	ProjectSlug       string     `json:"project_slug"`
-	ApprovalRequestID string     `json:"approval_request_id,omitempty"`
-	ApprovedBy        string     `json:"approved_by,omitempty"`
-	CanceledBy        string     `json:"canceled_by,omitempty"`
-	StartedAt         *time.Time `json:"started_at"`
-	StoppedAt         *time.Time `json:"stopped_at,omitempty"`
-	Reason            string     `json:"reason,omitempty" doc:"Muster: why the job waits, or what a status does not tell"`
-	SSHEnabled        bool       `json:"ssh_enabled,omitempty" doc:"Muster: a user may log in to the job"`
+	ID                string       `json:"id" format:"uuid"`
+	Name              string       `json:"name"`
+	Type              string       `json:"type" enum:"build,approval,no-op,lock,unlock"`
+	Status            string       `json:"status" enum:"success,running,not_run,failed,retried,queued,not_running,infrastructure_fail,timedout,on_hold,terminated-unknown,blocked,canceled,unauthorized"`
+	JobNumber         int64        `json:"job_number,omitempty" doc:"absent for jobs that have no number (yet)"`
+	Dependencies      []string     `json:"dependencies"`
+	ProjectSlug       string       `json:"project_slug"`
+	ApprovalRequestID string       `json:"approval_request_id,omitempty"`
+	ApprovedBy        string       `json:"approved_by,omitempty"`
+	CanceledBy        string       `json:"canceled_by,omitempty"`
+	StartedAt         *time.Time   `json:"started_at"`
+	StoppedAt         *time.Time   `json:"stopped_at,omitempty"`
+	Reason            string       `json:"reason,omitempty" doc:"Muster: why the job waits, or what a status does not tell"`
+	SSHEnabled        bool         `json:"ssh_enabled,omitempty" doc:"Muster: a user may log in to the job"`
+	SerialGroup       string       `json:"serial_group,omitempty" doc:"Muster: the key of the lock that the job, or its group, needs"`
+	SerialHolder      *SerialClaim `json:"serial_holder,omitempty" doc:"Muster: who has the lock while the job waits for it"`
 }
 
 // RerunRequest asks for a workflow again.

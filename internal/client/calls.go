@@ -49,6 +49,16 @@ func (c *Client) SetOrganizationSettings(ctx context.Context, slug string, in ap
 	return call[api.OrganizationSettings](ctx, c, http.MethodPatch, own+"/organization/"+slug+"/settings", in)
 }
 
+// Serials returns the serial groups of an organization that somebody has.
+func (c *Client) Serials(ctx context.Context, slug string) ([]api.SerialGroup, error) {
+	return all[api.SerialGroup](ctx, c, own+"/organization/"+slug+"/serial-groups", 1)
+}
+
+// ReleaseSerial takes a serial group from its holder.
+func (c *Client) ReleaseSerial(ctx context.Context, slug, key string) (api.Message, error) {
+	return call[api.Message](ctx, c, http.MethodPost, own+"/organization/"+slug+"/serial-groups/release", api.SerialRelease{Key: key})
+}
+
 // Stuck returns work that was set aside, of one service or of all.
 func (c *Client) Stuck(ctx context.Context, service string) (api.StuckRows, error) {
 	path := own + "/admin/stuck"

@@ -25,8 +25,8 @@ func (r *Serials) ReleaseSerials(ctx context.Context, claims []core.SerialClaim)
 }
 
 // SerialsWaiting implements core.Serials.
-func (r *Serials) SerialsWaiting(ctx context.Context, ids []core.SerialID) ([]string, error) {
-	return call[[]string](ctx, r.caller, "serials-waiting", ids)
+func (r *Serials) SerialsWaiting(ctx context.Context, ids []core.SerialID) ([]core.SerialWait, error) {
+	return call[[]core.SerialWait](ctx, r.caller, "serials-waiting", ids)
 }
 
 // ListSerials implements core.Serials.

@@ -190,6 +190,7 @@ func TestAnswersMatchTheirSchemas(t *testing.T) {
 	s.Usage = usage()
 	s.Stuck = []core.StuckRow{{Service: "queue", Table: "attempts", ID: "m-1", Tries: 20, LastError: "no"}}
 	s.Files = []gatewaytest.File{{Path: "log.txt", Content: "kept"}}
+	s.SerialGroups = []core.SerialGroup{serialGroup()}
 	s.Caches = []core.Cache{{ID: "c1", Key: "deps-1", Job: "j1", ExpiresAt: time.Now()}, {ID: "c2", Key: "deps-2", Job: "j1"}}
 	c := &caller{checker: &checker{t: t, doc: document(t, s), seen: map[string]bool{}}, s: s}
 	c.http = &http.Client{Transport: c.checker}
@@ -273,5 +274,6 @@ func (c *caller) settings() {
 	c.t.Helper()
 	c.call(http.MethodPatch, projectPath+"/settings", `{"advanced":{"disable_ssh":false}}`)
 	c.call(http.MethodPatch, ownPath+"/organization/gh/acme/settings", `{"block_new_work":false}`)
-	c.get(projectPath+"/settings", ownPath+"/organization/gh/acme/settings")
+	c.get(projectPath+"/settings", ownPath+"/organization/gh/acme/settings", serialPath)
+	c.call(http.MethodPost, serialPath+"/release", `{"key":"acme/prod"}`)
 }

@@ -117,6 +117,7 @@ func showWorkflowJob(j core.Job, slug string) api.WorkflowJob {
 		Dependencies: dependencies, ProjectSlug: slug, ApprovalRequestID: j.ApprovalRequest,
 		ApprovedBy: string(j.ApprovedBy), CanceledBy: string(j.CanceledBy),
 		StartedAt: j.StartedAt, StoppedAt: j.StoppedAt, Reason: j.Reason, SSHEnabled: j.SSH != "",
+		SerialGroup: j.SerialGroup, SerialHolder: showSerialClaim(j.SerialHolder),
 	}
 }
 
@@ -138,6 +139,7 @@ func showJob(j core.Job, project core.Project, workflow core.Workflow, url strin
 		Duration:       elapsed(j.StartedAt, j.StoppedAt, now),
 		CreatedAt:      j.CreatedAt, QueuedAt: j.QueuedAt, StartedAt: j.StartedAt, StoppedAt: j.StoppedAt,
 		Messages: jobMessages(j), Contexts: []api.ContextName{},
+		SerialGroup: j.SerialGroup, SerialHolder: showSerialClaim(j.SerialHolder),
 	}
 }
 

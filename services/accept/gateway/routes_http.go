@@ -57,6 +57,7 @@ func (s *Service) endpoints() []endpoint {
 	table = append(table, s.orbEndpoints()...)
 	table = append(table, s.oidcEndpoints()...)
 	table = append(table, s.sshEndpoints()...)
+	table = append(table, s.serialEndpoints()...)
 	return append(table, s.ownEndpoints()...)
 }
 

@@ -83,7 +83,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	p := deps.Peers
 	if deps.Logger == nil || deps.Clock == nil || deps.NewID == nil || deps.Bundles == nil ||
 		p.Identity == nil || p.Projects == nil || p.Secrets == nil || p.Configs == nil || p.Orbs == nil || p.Pipelines == nil ||
-		p.Workflows == nil || p.Jobs == nil || p.Queue == nil || p.Output == nil || p.Archives == nil || p.Results == nil || p.Continuations == nil ||
+		p.Workflows == nil || p.Jobs == nil || p.Queue == nil || p.Serials == nil || p.Output == nil || p.Archives == nil || p.Results == nil || p.Continuations == nil ||
 		p.SSHKeys == nil || p.JobTokens == nil || p.SSHPlaces == nil {
 		return nil, core.Errorf(core.CodeInternal, "the gateway needs a logger, a clock, a source of ids, a store of bundles and all of its peers")
 	}

@@ -62,7 +62,7 @@ func TestSerialJobsTakeTurns(t *testing.T) {
 		if j := b.job("v", "deploy"); j.Number == 0 || len(j.Tasks) != 1 || j.SerialGroup != "prod" {
 			t.Errorf("the job that holds the group does not run: %+v", j)
 		}
-		if j := b.job("w", "deploy"); j.Number != 0 || len(j.Tasks) != 0 || j.Reason != "prod is held by deploy" || b.jobs("w")[1].Reason != j.Reason {
+		if j := b.job("w", "deploy"); j.Number != 0 || len(j.Tasks) != 0 || j.Reason != "prod is held by deploy" || j.SerialHolder == nil || j.SerialHolder.Workflow != "v" || b.jobs("w")[1].Reason != j.Reason {
 			t.Errorf("the job that waits: %+v", j)
 		}
 		b.report("v", "deploy", core.JobRunning, core.JobFailed)

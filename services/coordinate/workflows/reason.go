@@ -96,14 +96,14 @@ func (s *Service) explainSerials(ctx context.Context, rows []*job, jobs []core.J
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.ReasonTimeout)
 	defer cancel()
-	reasons, err := s.serials.SerialsWaiting(ctx, ids)
-	if err != nil || len(reasons) != len(ids) {
+	waits, err := s.serials.SerialsWaiting(ctx, ids)
+	if err != nil || len(waits) != len(ids) {
 		s.logger.Debug("no word from the queue on who holds serial groups", "claims", len(ids), "error", err)
 		return
 	}
-	for n, reason := range reasons {
-		if reason != "" {
-			jobs[places[n]].Reason = reason
+	for n, wait := range waits {
+		if wait.Holder != nil {
+			jobs[places[n]].Reason, jobs[places[n]].SerialHolder = wait.Reason, wait.Holder
 		}
 	}
 }

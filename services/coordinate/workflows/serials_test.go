@@ -110,18 +110,18 @@ func (f *fakeSerials) held(key string) string {
 	return ""
 }
 
-func (f *fakeSerials) SerialsWaiting(_ context.Context, ids []core.SerialID) ([]string, error) {
+func (f *fakeSerials) SerialsWaiting(_ context.Context, ids []core.SerialID) ([]core.SerialWait, error) {
 	f.lock.Lock()
 	defer f.lock.Unlock()
-	reasons := make([]string, len(ids))
+	waits := make([]core.SerialWait, len(ids))
 	for i, id := range ids {
 		for key, line := range f.lines {
 			if at := slices.IndexFunc(line, func(c core.SerialClaim) bool { return c.ID == id }); at > 0 {
-				reasons[i] = fmt.Sprintf("%s is held by %s", key, line[0].Name)
+				waits[i] = core.SerialWait{Holder: &line[0], Reason: fmt.Sprintf("%s is held by %s", key, line[0].Name)}
 			}
 		}
 	}
-	return reasons, f.away()
+	return waits, f.away()
 }
 
 func (f *fakeSerials) ListSerials(context.Context, core.OrganizationID) ([]core.SerialGroup, error) {

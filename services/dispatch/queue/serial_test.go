@@ -89,10 +89,8 @@ func TestSerialGroup(t *testing.T) {
 			t.Errorf("a claim of an older pipeline than one that waits is %s, want skipped", got)
 		}
 		got, err := q.SerialsWaiting(ctx, []core.SerialID{"c3", "c1", "nobody", "c2"})
-		want := []string{
-			"waits for the serial group prod, which deploy of pipeline 1 of gh/acme/site holds; 1 more before it", "", "",
-			"waits for the serial group prod, which deploy of pipeline 1 of gh/acme/site holds",
-		}
+		text := "waits for the serial group prod, which deploy of pipeline 1 of gh/acme/site holds"
+		want := []core.SerialWait{{Holder: &first, Reason: text + "; 1 more before it"}, {}, {}, {Holder: &first, Reason: text}}
 		if diff := cmp.Diff(want, got); diff != "" || err != nil {
 			t.Errorf("reasons (%v, -want +got):\n%s", err, diff)
 		}

@@ -84,8 +84,8 @@ func (s *Service) dropSerials(ctx context.Context, ids []core.SerialID, state co
 }
 
 // SerialsWaiting implements core.Serials.
-func (s *Service) SerialsWaiting(ctx context.Context, ids []core.SerialID) ([]string, error) {
-	reasons := make([]string, len(ids))
+func (s *Service) SerialsWaiting(ctx context.Context, ids []core.SerialID) ([]core.SerialWait, error) {
+	waits := make([]core.SerialWait, len(ids))
 	places := map[core.SerialID]int{}
 	for i, id := range ids {
 		places[id] = i
@@ -111,10 +111,10 @@ func (s *Service) SerialsWaiting(ctx context.Context, ids []core.SerialID) ([]st
 			if row.Before > 0 {
 				reason += fmt.Sprintf("; %d more before it", row.Before)
 			}
-			reasons[places[row.ID]] = reason
+			waits[places[row.ID]] = core.SerialWait{Holder: &holder.Claim.V, Reason: reason}
 		}
 	}
-	return reasons, nil
+	return waits, nil
 }
 
 // ListSerials implements core.Serials.

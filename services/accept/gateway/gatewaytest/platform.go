@@ -36,6 +36,8 @@ type Platform struct {
 	// them before the first call.
 	Files  []File
 	Caches []core.Cache
+	// SerialGroups are those of every organization. Set them before the first call.
+	SerialGroups []core.SerialGroup
 
 	playing sync.WaitGroup
 

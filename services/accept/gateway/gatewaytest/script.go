@@ -22,6 +22,8 @@ type JobScript struct {
 	// Lost is why the first attempt of each task ends before its first step has;
 	// the second one plays the steps. Without it the first one does.
 	Lost string
+	// Serial has the serial group that the job needs.
+	Serial *core.SerialClaim
 }
 
 // StepScript is one step of a job.
@@ -50,6 +52,9 @@ func (p *Platform) addWorkflow(known *pipeline, name string, script []JobScript)
 			Type: core.JobBuild, Status: core.JobBlocked, Parallelism: max(s.Parallel, 1), Executor: core.ExecutorMachine,
 			ResourceClass: "small", CreatedAt: time.Now().UTC(),
 		}}
+		if s.Serial != nil {
+			j.SerialGroup, j.SerialHolder = s.Serial.Key, s.Serial
+		}
 		if s.Approval {
 			j.Type, j.ApprovalRequest = core.JobApproval, p.id()
 		}

@@ -34,7 +34,7 @@ func Serve(t testing.TB, p *Platform, change func(*gateway.Config, *gateway.Deps
 	deps := gateway.Deps{
 		Logger: hclog.NewNullLogger(), Clock: time.Now, NewID: core.NewID, Bundles: p,
 		Peers: gateway.Peers{
-			Identity: p, Projects: p, Secrets: p, Configs: p, Orbs: p, Pipelines: p, Workflows: p, Jobs: p, Queue: p, Output: p, Archives: p, Results: p, Continuations: p,
+			Identity: p, Projects: p, Secrets: p, Configs: p, Orbs: p, Pipelines: p, Workflows: p, Jobs: p, Queue: p, Serials: serials{p: p}, Output: p, Archives: p, Results: p, Continuations: p,
 			Usage:   p,
 			SSHKeys: &p.people, JobTokens: &p.people, SSHPlaces: &p.people,
 			Stuck: map[string]core.Stuck{"queue": p.stuckOf("queue"), "output": p.stuckOf("output")},
