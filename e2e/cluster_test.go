@@ -70,6 +70,7 @@ func TestCluster(t *testing.T) {
 		{"EmbeddedScenarios", testEmbeddedScenarios},
 		{"Identities", testIdentities},
 		{"Example", testExample},
+		{"SSH", testSSH},
 		{"CommandLineOfCircleCI", testCommandLineOnCluster},
 		{"ClientRestart", testClientRestart},
 		{"ClientLost", testClientLost},

@@ -5,6 +5,7 @@ package e2e_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"net"
 	"net/http"
 	"os"
@@ -20,15 +21,19 @@ import (
 	"github.com/muster-ci/muster/internal/api"
 )
 
+// algorithms are what jobs' tokens are signed with.
+var algorithms = []jose.SignatureAlgorithm{jose.RS256}
+
+// sshConfig leaves tokens where the executor's lines say.
 const sshConfig = `version: 2.1
 jobs:
   inside:
-    machine: true
+    %s
     environment: {GREETING: good morning}
     steps:
       - run: |
           echo 'export LATE="set by a step"' >> "$BASH_ENV"
-          printf %s "$CIRCLE_OIDC_TOKEN_V2" > token
+          printf %%s "$CIRCLE_OIDC_TOKEN_V2" > token
           circleci run oidc get --claims '{"aud": "vault"}' > custom
           cat token custom
 workflows:
@@ -36,17 +41,34 @@ workflows:
     jobs: [inside]
 `
 
-// TestSSHIntoAJob runs a job again with SSH and logs in to it with the plain
-// client, on its port and through the gateway. The tokens that it finds there
-// are checked as Vault or a cloud would.
+// TestSSHIntoAJob does it on embedded parts.
 func TestSSHIntoAJob(t *testing.T) {
 	t.Parallel()
+	e := newEmbedded(t)
+	token, err := os.ReadFile(filepath.Join(e.dir, "data", "token"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	person{t: t, bin: e.bin, dir: e.dir, host: e.public, token: strings.TrimSpace(string(token))}.
+		logsIn(e.platform(), "machine: true", "good morning|set by a step|inside\n")
+}
+
+// person is somebody with a token and the command line.
+type person struct {
+	t                     testing.TB
+	bin, dir, host, token string
+}
+
+// logsIn runs a job again with SSH and logs in to it with the plain client, on
+// its port and through the gateway. The tokens that it finds there are checked
+// as Vault or a cloud would, and the first is returned with the address.
+func (e person) logsIn(p *scenario.Platform, executor, want string) (token, address string) {
+	t := e.t
+	t.Helper()
 	if _, err := exec.LookPath("ssh"); err != nil {
 		t.Skip("there is no ssh; scripts/system-packages.sh openssh-client installs it")
 	}
-	e := newEmbedded(t)
-	p := e.platform()
-	id := p.Trigger(t, p.Project(t, "ssh"), sshConfig)
+	id := p.Trigger(t, p.Project(t, "ssh"), fmt.Sprintf(sshConfig, executor))
 	first := p.AwaitEnd(t, id)
 	if job := first.Job(t, "inside"); job.Status != "success" {
 		t.Fatalf("without SSH: got %s: %s", job.Status, job.Reason)
@@ -62,7 +84,6 @@ func TestSSHIntoAJob(t *testing.T) {
 	}
 	job, place := e.place(p, id, first.Job(t, "inside").ID)
 	const command = `echo "$GREETING|$LATE|$CIRCLE_JOB"`
-	const want = "good morning|set by a step|inside\n"
 	if got := e.cli("ssh", "--option", "-i"+key, "--option", "-Fnone", job, "--", command); got != want {
 		t.Errorf("through the gateway: got %q, want %q", got, want)
 	}
@@ -85,7 +106,8 @@ func TestSSHIntoAJob(t *testing.T) {
 	if got := plain(command); got != want {
 		t.Errorf("with the plain client: got %q, want %q", got, want)
 	}
-	claims := e.verified(plain("cat token"))
+	token = plain("cat token")
+	claims := e.verified(token)
 	if claims["oidc.circleci.com/ssh-rerun"] != true || !strings.HasSuffix(claims["sub"].(string), "/vcs-ref/refs/heads/main") {
 		t.Errorf("got claims %v", claims)
 	}
@@ -97,17 +119,14 @@ func TestSSHIntoAJob(t *testing.T) {
 	}
 	p.AwaitEnd(t, id)
 	e.toldOf(p, job)
+	return token, place.Address
 }
 
 // cli runs the command as its user would.
-func (e *embedded) cli(args ...string) string {
+func (e person) cli(args ...string) string {
 	e.t.Helper()
-	token, err := os.ReadFile(filepath.Join(e.dir, "data", "token"))
-	if err != nil {
-		e.t.Fatal(err)
-	}
 	cmd := exec.Command(filepath.Join(e.bin, "muster"), args...)
-	cmd.Env = append(os.Environ(), "MUSTER_HOST="+e.public, "MUSTER_TOKEN="+strings.TrimSpace(string(token)))
+	cmd.Env = append(os.Environ(), "MUSTER_HOST="+e.host, "MUSTER_TOKEN="+e.token)
 	var problems bytes.Buffer
 	cmd.Stderr = &problems
 	out, err := cmd.Output()
@@ -118,7 +137,7 @@ func (e *embedded) cli(args ...string) string {
 }
 
 // place waits until the rerun job can be logged in to and its steps are over.
-func (e *embedded) place(p *scenario.Platform, pipeline, first string) (job string, place api.SSHPlace) {
+func (e person) place(p *scenario.Platform, pipeline, first string) (job string, place api.SSHPlace) {
 	e.t.Helper()
 	p.Await(e.t, pipeline, "the job waits for SSH", func(s scenario.State) bool {
 		for _, j := range s.Jobs {
@@ -138,9 +157,9 @@ func (e *embedded) place(p *scenario.Platform, pipeline, first string) (job stri
 }
 
 // verified checks a token against what the gateway serves.
-func (e *embedded) verified(token string) map[string]any {
+func (e person) verified(token string) map[string]any {
 	e.t.Helper()
-	parsed, err := jwt.ParseSigned(token, []jose.SignatureAlgorithm{jose.RS256})
+	parsed, err := jwt.ParseSigned(token, algorithms)
 	if err != nil {
 		e.t.Fatalf("the token %.40q: %v", token, err)
 	}
@@ -158,7 +177,7 @@ func (e *embedded) verified(token string) map[string]any {
 	return claims
 }
 
-func (e *embedded) fetch(address string, into any) {
+func (e person) fetch(address string, into any) {
 	e.t.Helper()
 	response, err := http.Get(address)
 	if err != nil {
@@ -172,7 +191,7 @@ func (e *embedded) fetch(address string, into any) {
 
 // toldOf looks for the sessions among the steps, and for tokens in what was
 // written: they are masked.
-func (e *embedded) toldOf(p *scenario.Platform, job string) {
+func (e person) toldOf(p *scenario.Platform, job string) {
 	e.t.Helper()
 	steps, err := p.Client.JobSteps(e.t.Context(), job)
 	if err != nil {
