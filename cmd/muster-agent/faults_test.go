@@ -210,7 +210,7 @@ func TestPID1(t *testing.T) {
 		t.Skipf("this machine lets us make no PID namespace: %v: %s", err, out)
 	}
 	s := agenttest.New(t, task(
-		run2("server", core.RunStep{Command: "nohup sleep 1000 & echo $PPID", Background: true}),
+		run2("server", core.RunStep{Command: "echo $PPID; nohup sleep 1000 &", Background: true}),
 		sh(`set +e +o pipefail
 for i in 1 2 3; do sh -c 'setsid sleep 0.01 &' ; done
 sh -c 'setsid sleep 1000 < /dev/null > /dev/null 2>&1 &'
