@@ -84,6 +84,37 @@ func TestOldPipelinesAreRemoved(t *testing.T) {
 	})
 }
 
+// The key of a setup pipeline goes with it, that of another stays.
+func TestContinuationsAreRemoved(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, "pipelines", func(t *testing.T, open func() *store.DB) {
+		b := newBench(t, open())
+		for _, id := range []core.PipelineID{"kept", "gone"} {
+			b.setup(id, nil)
+		}
+		rows := func() (ids []string) {
+			t.Helper()
+			err := b.svc.db.NewSelect().Model((*continuation)(nil)).Column("pipeline_id").Order("pipeline_id").Scan(b.ctx, &ids)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return ids
+		}
+		if diff := cmp.Diff([]string{"gone", "kept"}, rows()); diff != "" {
+			t.Fatalf("before (-want +got):\n%s", diff)
+		}
+		delete(b.workflows.created, "gone")
+		b.later(181 * day)
+		b.work() // nobody continued them in their six hours
+		if err := b.svc.forget(b.ctx); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]string{"kept"}, rows()); diff != "" {
+			t.Errorf("after (-want +got):\n%s", diff)
+		}
+	})
+}
+
 // bucket is an object store with times.
 type bucket struct {
 	objects map[string]time.Time
