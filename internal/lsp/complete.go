@@ -20,15 +20,15 @@ func (s *Server) completion(_ context.Context, p positionParams) ([]completion, 
 	case t == nil || t.lines == nil:
 		return []completion{}, nil
 	case t.inHCL:
-		return t.completeHCL(p.Position), nil
+		return t.completeHCL(s.orbs, p.Position), nil
 	}
-	return t.complete(p.Position), nil
+	return t.complete(s.orbs.whole(t.root), p.Position), nil
 }
 
-func (t *text) complete(at position) []completion {
+func (t *text) complete(root *document.Node, at position) []completion {
 	path, value := t.typed(at)
 	outer, rest := module(path)
-	top := walk(t.root, outer)
+	top := walk(root, outer)
 	if open := t.before(at); strings.LastIndex(open, "<<") > strings.LastIndex(open, ">>") {
 		return t.values(top, rest)
 	}
@@ -38,7 +38,7 @@ func (t *text) complete(at position) []completion {
 	}
 	inList := len(path) > 0 && path[len(path)-1] == "0"
 	if value && !inList {
-		return append(list, words(rest)...)
+		return append(list, values(rest)...)
 	}
 	for _, kind := range language.At(path) {
 		keys, _ := language.Keys(kind.Mapping)
@@ -68,7 +68,7 @@ func namesAt(top *document.Node, path, rest []string) []completion {
 	return nil
 }
 
-// elements are the names of a module and of the orbs in its text.
+// elements are the names of a module and of the orbs that are known.
 func elements(top *document.Node, name, kind string) []completion {
 	list := section(top, name, "", kind)
 	orbs := walk(top, []string{"orbs"})
@@ -146,8 +146,8 @@ func (t *text) values(top *document.Node, rest []string) []completion {
 	return list
 }
 
-// words are the values of keys that take one of a few.
-func words(rest []string) []completion {
+// values are those of keys that take one of a few.
+func values(rest []string) []completion {
 	last := rest[len(rest)-1]
 	var known []string
 	switch {

@@ -43,7 +43,7 @@ func (s *Server) update(ctx context.Context, d textDocument) {
 
 // diagnose compiles a text and tells the editor what is wrong with it.
 func (s *Server) diagnose(ctx context.Context, t *text) {
-	result, err := check.Compile(ctx, check.Request{Path: t.path, Text: t.whole, Registry: s.deps.Registry, Cache: s.cache})
+	result, err := check.Compile(ctx, s.orbs.request(t.path, t.whole))
 	if ctx.Err() != nil {
 		return
 	}

@@ -14,5 +14,7 @@
 //	reference.go  the name under the cursor -> its definition
 //	hover.go      what the word under the cursor means
 //	complete.go   what can be written at the cursor
+//	shelf.go      the orbs of the registry, as compilations got them
 //	hcl*.go       the same for pipelines in HCL
+//	words.go      the words that only HCL has
 package lsp

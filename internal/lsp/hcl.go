@@ -10,9 +10,6 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
-
-	"github.com/muster-ci/muster/internal/config"
-	"github.com/muster-ci/muster/internal/config/language"
 )
 
 // within returns the blocks around a line, the outermost first.
@@ -154,70 +151,6 @@ func mappingOf(around []*hclsyntax.Block) string {
 		return "filter"
 	}
 	return block.Type
-}
-
-func (t *text) explainHCL(at position) string {
-	if _, said := t.resolveHCL(at); said != "" {
-		return said
-	}
-	word, _ := t.around(at)
-	if key, ok := language.Find(mappingOf(within(t.body, at.Line+1)), strings.ReplaceAll(word, "_", "-")); ok {
-		return fmt.Sprintf("**%s**\n\n%s", word, key.Doc)
-	}
-	if key, ok := language.Find(mappingOf(within(t.body, at.Line+1)), word); ok {
-		return fmt.Sprintf("**%s**\n\n%s", word, key.Doc)
-	}
-	return ""
-}
-
-// topBlocks are the blocks of a file.
-var topBlocks = []string{"import", "parameter", "locals", "executor", "command", "job", "job_group", "workflow"}
-
-// completeHCL offers names behind a dot, else the attributes of the block.
-func (t *text) completeHCL(at position) []completion {
-	list := []completion{}
-	add := func(kind int, detail string, names ...string) {
-		for _, name := range names {
-			list = append(list, completion{Label: name, Kind: kind, Detail: detail})
-		}
-	}
-	around := within(t.body, at.Line+1)
-	word, before := t.around(at)
-	dotted := word[:min(len(word), len(string([]rune(word)[:before])))]
-	switch root, _, _ := strings.Cut(dotted, "."); {
-	case !strings.Contains(dotted, "."):
-	case root == "job" || root == "executor":
-		add(kindVariable, root, labels(t.body, root)...)
-		return list
-	case root == "parameter":
-		add(kindVariable, root, labels(scopeOf(t.body, around), root)...)
-		return list
-	case root == "local":
-		add(kindVariable, root, t.localNames()...)
-		return list
-	case root == "pipeline":
-		for _, name := range append(config.PipelineNames(), prefixed("parameters.", labels(t.body, "parameter"))...) {
-			add(kindVariable, "pipeline value", "pipeline."+name)
-		}
-		return list
-	}
-	if len(around) == 0 {
-		add(kindProperty, "block", topBlocks...)
-		return list
-	}
-	if line := t.before(at); strings.Contains(line, "step \"") {
-		keys, _ := language.Keys("step")
-		for _, key := range keys {
-			add(kindFunction, "step", key.Name)
-		}
-		add(kindFunction, "command", labels(t.body, "command")...)
-		return list
-	}
-	keys, _ := language.Keys(mappingOf(around))
-	for _, key := range keys {
-		list = append(list, completion{Label: strings.ReplaceAll(key.Name, "-", "_"), Kind: kindProperty, Documentation: &markup{"markdown", key.Doc}})
-	}
-	return list
 }
 
 func (t *text) localNames() []string {

@@ -20,9 +20,9 @@ func (s *Server) hover(_ context.Context, p positionParams) (*hover, error) {
 	said := ""
 	switch {
 	case t.inHCL:
-		said = t.explainHCL(p.Position)
+		said = t.explainHCL(s.orbs, p.Position)
 	case t.root != nil:
-		said = t.explain(p.Position)
+		said = t.explain(s.orbs.whole(t.root), p.Position)
 	}
 	if said == "" {
 		return nil, nil
@@ -31,8 +31,8 @@ func (s *Server) hover(_ context.Context, p positionParams) (*hover, error) {
 }
 
 // explain describes what a name refers to, else what a key means.
-func (t *text) explain(at position) string {
-	if found := t.resolve(at); found != nil {
+func (t *text) explain(root *document.Node, at position) string {
+	if found := t.resolve(root, at); found != nil {
 		return found.describe()
 	}
 	here := find(t.root, at.Line+1, t.column(at))

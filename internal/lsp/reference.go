@@ -29,7 +29,7 @@ func (s *Server) definition(_ context.Context, p positionParams) (*location, err
 	case t.root == nil:
 		return nil, nil
 	}
-	found := t.resolve(p.Position)
+	found := t.resolve(t.root, p.Position)
 	if found == nil {
 		return nil, nil
 	}
@@ -37,14 +37,15 @@ func (s *Server) definition(_ context.Context, p positionParams) (*location, err
 }
 
 // resolve finds what the name under the cursor refers to, nil when it is no
-// reference, or one to nothing.
-func (t *text) resolve(at position) *target {
+// reference, or one to nothing. The root is the tree of names, which may hold
+// more than the text.
+func (t *text) resolve(root *document.Node, at position) *target {
 	here := find(t.root, at.Line+1, t.column(at))
 	if here.node == nil {
 		return nil
 	}
 	outer, rest := module(here.path)
-	top := walk(t.root, outer)
+	top := walk(root, outer)
 	if word, _ := t.around(at); strings.Contains(word, "parameters.") {
 		if name, ok := strings.CutPrefix(word, "pipeline.parameters."); ok {
 			return entry(t.root, "parameter", name, "parameters")

@@ -16,7 +16,6 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/muster-ci/muster/internal/check"
-	"github.com/muster-ci/muster/internal/config"
 )
 
 // Config is what a server can be told.
@@ -40,7 +39,7 @@ type Server struct {
 	deps    Deps
 	rpc     *jrpc2.Server
 	store   *store
-	cache   *config.OrbCache
+	orbs    *shelf
 	related bool // the editor shows related information
 	mu      sync.Mutex
 	pending sync.WaitGroup // compilations
@@ -51,7 +50,7 @@ const orbCacheBytes = 32 << 20
 
 // New makes a server. It starts nothing.
 func New(cfg Config, deps Deps) *Server {
-	return &Server{cfg: cfg, deps: deps, store: newStore(), cache: config.NewOrbCache(orbCacheBytes)}
+	return &Server{cfg: cfg, deps: deps, store: newStore(), orbs: newShelf(deps.Registry)}
 }
 
 // Run serves an editor until it says exit, closes the stream, or ctx ends.

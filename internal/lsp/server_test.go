@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-hclog"
+
+	"github.com/muster-ci/muster/internal/check"
 )
 
 // editor speaks to a server over pipes, in the protocol's own framing.
@@ -35,12 +37,14 @@ type message struct {
 	Error  json.RawMessage `json:"error"`
 }
 
-func start(t *testing.T, debounce time.Duration) *editor {
+func start(t *testing.T, debounce time.Duration) *editor { return startWith(t, debounce, nil) }
+
+func startWith(t *testing.T, debounce time.Duration, registry check.Registry) *editor {
 	in, toServer := io.Pipe()
 	fromServer, out := io.Pipe()
 	e := &editor{t: t, out: toServer, answers: make(chan message, 10), diagnostics: make(chan publishParams, 100), ended: make(chan error, 1)}
 	ctx, cancel := context.WithCancel(t.Context())
-	s := New(Config{Debounce: debounce}, Deps{Logger: hclog.NewNullLogger()})
+	s := New(Config{Debounce: debounce}, Deps{Logger: hclog.NewNullLogger(), Registry: registry})
 	go func() { e.ended <- s.Run(ctx, in, out) }()
 	go e.read(bufio.NewReader(fromServer))
 	t.Cleanup(func() {
