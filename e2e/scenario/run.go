@@ -30,7 +30,7 @@ func (p *Platform) Run(t *testing.T, s Scenario) {
 				p.awaitTests(t, slug, first.Job(t, name), len(tests))
 			}
 		}
-		id := p.Trigger(t, slug, s.Config)
+		id := p.triggerBehind(t, slug, s)
 		p.act(t, id, s.Verdict)
 		end := p.AwaitEnd(t, id)
 		if s.Verdict.Rerun {
@@ -51,18 +51,7 @@ func (p *Platform) Run(t *testing.T, s Scenario) {
 func (p *Platform) act(t *testing.T, id string, v Verdict) {
 	t.Helper()
 	if v.Approve != "" {
-		held := p.Await(t, id, v.Approve+" is on hold", func(s State) bool {
-			for _, job := range s.Jobs {
-				if job.Name == v.Approve && job.Status == "on_hold" {
-					return true
-				}
-			}
-			return false
-		})
-		job := held.Job(t, v.Approve)
-		if err := p.Client.Approve(t.Context(), held.Workflows[0].ID, job.ApprovalRequestID); err != nil {
-			t.Fatalf("approving: %v", err)
-		}
+		p.approve(t, p.awaitHold(t, id, v.Approve), v.Approve)
 	}
 	if v.CancelOn == "" {
 		return

@@ -53,6 +53,10 @@ type Verdict struct {
 	// project, once the tests of the jobs in Tests are known; the verdict is about
 	// the second.
 	Twice bool `json:"twice,omitempty"`
+	// Behind names a job that must wait for the serial group of a first pipeline,
+	// which is stopped at the approval of Approve until it does; the verdict is
+	// about the second pipeline.
+	Behind string `json:"behind,omitempty"`
 	// Artifacts are all that jobs keep, by "job/task/path".
 	Artifacts map[string]string `json:"artifacts,omitempty"`
 	// CancelOn is "job/step: text": the job is canceled when the step's output
