@@ -33,6 +33,8 @@ func bombs() map[string]string {
 		calls += fmt.Sprintf("command \"c%d\" {\n  step \"c%d\" {}\n  step \"c%d\" {}\n}\n", i, i+1, i+1)
 	}
 	calls += "command \"c30\" {\n  step \"run\" { command = \"x\" }\n}\n"
+	twice := "command \"twice\" {\n  parameter \"s\" { type = steps }\n" + strings.Repeat("  step \"steps\" { steps = parameter.s }\n", 2) + "}\n"
+	given := strings.Repeat("step \"twice\" {\nsteps \"s\" {\n", 30) + "step \"run\" { command = \"x\" }\n" + strings.Repeat("}\n}\n", 30)
 	wide := strings.Repeat("[", 20_000)
 	return map[string]string{
 		"a large text":              "# " + strings.Repeat("x", 2<<20),
@@ -56,8 +58,21 @@ func bombs() map[string]string {
 		"a command that calls back": "command \"a\" {\n  step \"a\" {}\n}\njob \"build\" {\n  machine = true\n  step \"a\" {}\n}\nworkflow \"w\" {\n  job \"build\" {}\n}\n",
 		"a matrix": "job \"build\" {\n  machine = true\n  step \"run\" { command = \"x\" }\n}\nworkflow \"w\" {\n  job \"build\" {\n    matrix {\n      parameters = {\n" +
 			"a = range(1000)\nb = range(1000)\nc = range(1000)\n}\n}\n}\n}\n",
-		"a chain of locals": "locals {\n  a0 = 1\n" + chain(8_000) + "}" + tail,
+		"steps that double":         twice + "job \"build\" {\n  machine = true\n" + given + "}\nworkflow \"w\" {\n  job \"build\" {}\n}\n",
+		"default steps that double": defaults("") + tail,
+		"defaults that are off":     defaults("condition = false"),
+		"a chain of locals":         "locals {\n  a0 = 1\n" + chain(8_000) + "}" + tail,
 	}
+}
+
+// defaults are commands whose default steps call the next of them twice.
+func defaults(more string) string {
+	var b strings.Builder
+	for i := range 40 {
+		call := fmt.Sprintf("      step \"d%d\" {\n%s\n}\n", i+1, more)
+		fmt.Fprintf(&b, "command \"d%d\" {\n  parameter \"s\" {\n    type = steps\n    default {\n%s%s    }\n  }\n  step \"steps\" { steps = parameter.s }\n}\n", i, call, call)
+	}
+	return b.String() + "command \"d40\" {\n  step \"run\" { command = \"x\" }\n}\n"
 }
 
 func chain(n int) string {

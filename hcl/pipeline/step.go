@@ -138,7 +138,23 @@ func (r *reader) spliced(block *hclsyntax.Block, ctx *hcl.EvalContext) []*docume
 		r.fail(attr.Expr.Range(), "This is "+friendly(v)+" and not a list of steps", "only a parameter of type steps can stand here")
 		return nil
 	}
-	return v.EncapsulatedValue().(*stepList).nodes
+	nodes := v.EncapsulatedValue().(*stepList).nodes
+	r.budget.spend(weighSteps(nodes))
+	return nodes
+}
+
+// nodesPerUnit is how much of a document is put in place again for one unit.
+const nodesPerUnit = 16
+
+// weighSteps is the cost of putting steps in place: they are shared and not
+// copied, so that a few lines could put the same ones in place without end.
+func weighSteps(nodes []*document.Node) int {
+	units := 0
+	for _, n := range nodes {
+		size, _ := n.Size()
+		units += size
+	}
+	return len(nodes) + units/nodesPerUnit
 }
 
 // arguments evaluates the attributes of a call but for those that skip names.
