@@ -52,8 +52,11 @@ type TaskSpec struct {
 	Workflow WorkflowID      `json:"workflow_id"`
 	Pipeline PipelineContext `json:"pipeline"`
 	Number   int64           `json:"number"` // the job's, CIRCLE_BUILD_NUM
-	Index    int             `json:"index"`  // CIRCLE_NODE_INDEX
-	Total    int             `json:"total"`  // CIRCLE_NODE_TOTAL
+	// Previous is the highest number below it among the jobs of the project's
+	// branch, 0 when there is none or it is far away: CIRCLE_PREVIOUS_BUILD_NUM.
+	Previous int64 `json:"previous_number,omitempty"`
+	Index    int   `json:"index"` // CIRCLE_NODE_INDEX
+	Total    int   `json:"total"` // CIRCLE_NODE_TOTAL
 	// WorkflowName and the plan of the job; Plan.Requires is left out.
 	WorkflowName string  `json:"workflow_name"`
 	Plan         JobPlan `json:"plan"`

@@ -48,6 +48,8 @@ type Workflow struct {
 	ErroredBy      string         `json:"errored_by,omitempty"`
 	// RerunOf is the workflow that this one repeats.
 	RerunOf WorkflowID `json:"rerun_of,omitempty"`
+	// Workspace is the first workflow of a line of reruns, "" in the first.
+	Workspace WorkflowID `json:"workspace_id,omitempty"`
 	// AutoRerun counts the reruns by itself that led to this workflow, and
 	// MaxAutoReruns how many there may be; both are 0 in what a person reran.
 	AutoRerun     int `json:"auto_rerun_number,omitempty"`

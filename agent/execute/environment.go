@@ -135,6 +135,9 @@ func (j *job) setBuiltin() {
 	set("CIRCLE_SHA1", source.Revision)
 	set("CIRCLE_BUILD_NUM", strconv.FormatInt(spec.Number, 10))
 	set("CIRCLE_BUILD_URL", j.buildURL())
+	if spec.Previous > 0 {
+		set("CIRCLE_PREVIOUS_BUILD_NUM", strconv.FormatInt(spec.Previous, 10))
+	}
 	set("MUSTER_HOST", strings.TrimRight(cmp.Or(j.cfg.APIURL, j.cfg.BaseURL), "/")) // where the commands of `muster` find the API
 	for _, name := range bundleVariables {
 		set(name, j.cfg.Bundle)

@@ -127,7 +127,7 @@ func task(steps ...core.StepPlan) core.ClaimedTask {
 	return core.ClaimedTask{
 		Attempt: core.Attempt{ID: "m-test", Task: "task-1", Number: 1, Executor: core.ExecutorMachine, ResourceClass: "small"},
 		Spec: core.TaskSpec{
-			Task: "task-1", Job: "job-1", Workflow: "workflow-1", Number: 42, Total: 2, Index: 1,
+			Task: "task-1", Job: "job-1", Workflow: "workflow-1", Number: 42, Previous: 40, Total: 2, Index: 1,
 			Pipeline: core.PipelineContext{
 				ID:      "pipeline-1",
 				Project: core.Project{ID: "project-1", Name: "site", Organization: core.Organization{ID: "org-1", VCS: "gh", Name: "acme"}},

@@ -106,7 +106,7 @@ func TestEnvironment(t *testing.T) {
 	}
 	out := "\n" + s.Output(first)
 	for _, want := range []string{
-		"CI=true", "CIRCLECI=true", "CIRCLE_BRANCH=main", "CIRCLE_BUILD_NUM=42", "CIRCLE_BUILD_URL=https://ci.example.com/gh/acme/site/42",
+		"CI=true", "CIRCLECI=true", "CIRCLE_BRANCH=main", "CIRCLE_BUILD_NUM=42", "CIRCLE_PREVIOUS_BUILD_NUM=40", "CIRCLE_BUILD_URL=https://ci.example.com/gh/acme/site/42",
 		"CIRCLE_JOB=stronger", "CIRCLE_NODE_INDEX=1", "CIRCLE_NODE_TOTAL=2", "CIRCLE_PIPELINE_ID=pipeline-1", "CIRCLE_PROJECT_ID=project-1",
 		"CIRCLE_PROJECT_REPONAME=site", "CIRCLE_PROJECT_USERNAME=acme", "CIRCLE_SHA1=" + strings.Repeat("a", 40), "CIRCLE_USERNAME=ada",
 		"CIRCLE_WORKFLOW_ID=workflow-1", "CIRCLE_WORKFLOW_JOB_ID=job-1", "CIRCLE_WORKING_DIRECTORY=~/somewhere/$else", "CIRCLE_ORGANIZATION_ID=org-1",

@@ -4,6 +4,7 @@ package gateway_test
 
 import (
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -198,6 +199,10 @@ func TestWorkflows(t *testing.T) {
 		t.Errorf("the rerun shows %+v", w)
 	}
 	eventually(t, s, "/api/v2/workflow/"+rerun.WorkflowID, "hold", "on_hold")
+	again := eventually(t, s, "/api/v2/workflow/"+rerun.WorkflowID, "build", "success")
+	if w := get[api.Build](t, s, "/api/v1.1/project/"+slug+"/"+strconv.FormatInt(again.JobNumber, 10)).Workflows; w.WorkflowID != rerun.WorkflowID || "/api/v2/workflow/"+w.WorkspaceID != path {
+		t.Errorf("the job of a rerun shows %+v, want the workspace of the first workflow", w)
+	}
 	read[api.Message](t, send(t, s, http.MethodPost, "/api/muster/v1/pipelines/"+p.ID+"/cancel", ""), http.StatusAccepted)
 	s.Play()
 }

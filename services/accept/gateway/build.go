@@ -3,6 +3,7 @@
 package gateway
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/muster-ci/muster/core"
@@ -31,7 +32,8 @@ func showBuild(p buildParts) api.Build {
 		Why: string(p.pipeline.Trigger.Type), Platform: "2.0",
 		Parallel: max(j.Parallelism, 1), QueuedAt: j.QueuedAt, StartTime: j.StartedAt, StopTime: j.StoppedAt,
 		Workflows: api.BuildWorkflow{
-			JobName: j.Name, JobID: string(j.ID), WorkflowID: string(j.Workflow), WorkflowName: p.workflow.Name, WorkspaceID: string(j.Workflow),
+			JobName: j.Name, JobID: string(j.ID), WorkflowID: string(j.Workflow), WorkflowName: p.workflow.Name,
+			WorkspaceID: string(cmp.Or(p.workflow.Workspace, j.Workflow)),
 		},
 		Messages: jobMessages(j), Steps: buildSteps(p),
 		User:   api.Actor{Login: p.pipeline.Trigger.Actor.Login},

@@ -79,7 +79,7 @@ func (w *workflow) noun() core.Workflow {
 		ID: w.ID, Name: w.Name, Pipeline: w.Pipeline, PipelineNumber: w.PipelineNumber,
 		Project: w.Project, ProjectSlug: w.ProjectSlug, Status: w.Status,
 		StartedBy: w.StartedBy, CanceledBy: w.CanceledBy, ErroredBy: w.ErroredBy,
-		RerunOf: w.RerunOf, AutoRerun: w.AutoRerun, MaxAutoReruns: w.MaxAutoReruns, Setup: w.Setup, CreatedAt: w.CreatedAt.Time(), StoppedAt: w.StoppedAt.Ptr(),
+		RerunOf: w.RerunOf, Workspace: w.Workspace, AutoRerun: w.AutoRerun, MaxAutoReruns: w.MaxAutoReruns, Setup: w.Setup, CreatedAt: w.CreatedAt.Time(), StoppedAt: w.StoppedAt.Ptr(),
 	}
 }
 

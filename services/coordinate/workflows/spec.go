@@ -39,6 +39,9 @@ func (s *Service) TaskSpecs(ctx context.Context, ids []core.TaskID) ([]core.Task
 	if err := s.fillUpstream(ctx, t, out); err != nil {
 		return nil, readFailure("reading what jobs come after", err)
 	}
+	if err := s.fillPrevious(ctx, t, out); err != nil {
+		return nil, readFailure("reading the numbers of jobs before", err)
+	}
 	if err := s.fillFailed(ctx, t, out); err != nil {
 		return nil, readFailure("reading the tests to repeat", err)
 	}

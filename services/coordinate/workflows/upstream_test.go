@@ -43,6 +43,9 @@ func (b *bench) wantUpstream(id core.WorkflowID, name string, want ...core.Upstr
 	if spec.Workspace != "w" {
 		b.t.Errorf("%s of %s has the workspace %q, want w", name, id, spec.Workspace)
 	}
+	if shown := b.workflow(id).Workspace; id != "w" && shown != "w" {
+		b.t.Errorf("workflow %s shows the workspace %q, want w", id, shown)
+	}
 	if diff := cmp.Diff(want, spec.Upstream); diff != "" {
 		b.t.Errorf("upstream of %s of %s (-want +got):\n%s", name, id, diff)
 	}

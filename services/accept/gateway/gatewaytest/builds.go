@@ -3,6 +3,7 @@
 package gatewaytest
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strconv"
@@ -202,7 +203,7 @@ func (p *Platform) RerunWorkflow(_ context.Context, r core.Rerun) (core.Workflow
 		script = append(script, j.script)
 	}
 	w := p.addWorkflow(p.find(old.Pipeline), old.Name, script)
-	w.ID, w.RerunOf = r.ID, old.ID
+	w.ID, w.RerunOf, w.Workspace = r.ID, old.ID, cmp.Or(old.Workspace, old.ID)
 	for i, j := range w.jobs {
 		j.Workflow = w.ID
 		if r.SSH && slices.Contains(r.Jobs, old.jobs[i].ID) {
