@@ -73,7 +73,7 @@ func (l *Loop[T]) claim(ctx context.Context, b batch[T], which string, limit int
 		if err != nil || len(ids) == 0 {
 			return err
 		}
-		return tx.NewRaw(claimQuery, table, until, b.owner, tried, bun.In(ids)).Scan(ctx, &b.rows)
+		return tx.NewRaw(claimQuery, table, until, b.owner, tried, bun.List(ids)).Scan(ctx, &b.rows)
 	})
 	if err != nil {
 		return batch[T]{}, fmt.Errorf("claiming rows of %s: %w", l.cfg.Table, err)
@@ -92,7 +92,7 @@ func (l *Loop[T]) renew(ctx context.Context, b batch[T]) (held int, err error) {
 			return err
 		}
 		until := store.At(l.cfg.Clock().Add(l.cfg.Lease))
-		res, err := tx.NewRaw(query, bun.Ident(l.cfg.Table), until, bun.In(b.ids()), b.owner).Exec(ctx)
+		res, err := tx.NewRaw(query, bun.Ident(l.cfg.Table), until, bun.List(b.ids()), b.owner).Exec(ctx)
 		if err != nil {
 			return err
 		}

@@ -72,7 +72,7 @@ func markDue(ctx context.Context, db bun.IDB, table string, at store.Time, ids [
 		if err := lockRows(ctx, q, table, ids); err != nil {
 			return err
 		}
-		_, err := q.NewRaw(markQuery, bun.Ident(table), at, bun.In(ids)).Exec(ctx)
+		_, err := q.NewRaw(markQuery, bun.Ident(table), at, bun.List(ids)).Exec(ctx)
 		return err
 	}
 	switch db := db.(type) {
@@ -95,7 +95,7 @@ func lockRows(ctx context.Context, db bun.IDB, table string, ids []string) error
 	if len(ids) < 2 || db.Dialect().Name() != dialect.PG {
 		return nil
 	}
-	_, err := db.NewRaw("SELECT id FROM ? WHERE id IN (?) ORDER BY id FOR UPDATE", bun.Ident(table), bun.In(ids)).Exec(ctx)
+	_, err := db.NewRaw("SELECT id FROM ? WHERE id IN (?) ORDER BY id FOR UPDATE", bun.Ident(table), bun.List(ids)).Exec(ctx)
 	return err
 }
 
@@ -108,7 +108,7 @@ func SetAside(ctx context.Context, db bun.IDB, table string, ids ...string) ([]I
 		TableExpr("?", bun.Ident(table)).
 		Where("set_aside").Order("id").Limit(1000)
 	if len(ids) > 0 {
-		query = query.Where("id IN (?)", bun.In(ids))
+		query = query.Where("id IN (?)", bun.List(ids))
 	}
 	if err := query.Scan(ctx, &items); err != nil {
 		return nil, fmt.Errorf("reading the rows of %s that were set aside: %w", table, err)

@@ -78,7 +78,7 @@ func categoriesOf(ctx context.Context, db bun.IDB, orbs []string) (map[string][]
 		return found, nil
 	}
 	var rows []categoryRow
-	err := db.NewSelect().Model(&rows).Where("orb_id IN (?)", bun.In(orbs)).Order("category").Scan(ctx)
+	err := db.NewSelect().Model(&rows).Where("orb_id IN (?)", bun.List(orbs)).Order("category").Scan(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("reading categories: %w", err)
 	}

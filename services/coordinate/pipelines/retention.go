@@ -136,7 +136,7 @@ func (s *Service) forgetBundles(ctx context.Context) error {
 func (s *Service) needed(ctx context.Context, keys []string, before time.Time) (map[string]bool, error) {
 	var rows []*pipeline
 	err := s.db.NewSelect().Model(&rows).Column("id", "bundle", "state", "created_at").
-		Where("bundle IN (?)", bun.In(keys)).Where("bundle <> ''").Order("created_at DESC").Scan(ctx)
+		Where("bundle IN (?)", bun.List(keys)).Where("bundle <> ''").Order("created_at DESC").Scan(ctx)
 	if err != nil {
 		return nil, readFailure("looking for pipelines of bundles", err)
 	}

@@ -105,7 +105,7 @@ func existing(ctx context.Context, tx bun.Tx, ws []core.NewWorkflow) ([]core.Wor
 		ids[i] = n.ID
 	}
 	var known []core.WorkflowID
-	err := tx.NewSelect().Model((*workflow)(nil)).Column("id").Where("id IN (?)", bun.In(ids)).Scan(ctx, &known)
+	err := tx.NewSelect().Model((*workflow)(nil)).Column("id").Where("id IN (?)", bun.List(ids)).Scan(ctx, &known)
 	if err != nil {
 		return nil, fmt.Errorf("looking for known workflows: %w", err)
 	}

@@ -111,7 +111,7 @@ func (s *Service) fillFailed(ctx context.Context, t specRows, specs []core.TaskS
 	}
 	var rows []*failedTests
 	ids := keysOf(specs, func(s core.TaskSpec) core.JobID { return s.Job })
-	if err := s.db.NewSelect().Model(&rows).Where("job_id IN (?)", bun.In(ids)).Scan(ctx); err != nil {
+	if err := s.db.NewSelect().Model(&rows).Where("job_id IN (?)", bun.List(ids)).Scan(ctx); err != nil {
 		return err
 	}
 	byJob := byKey(rows, func(f *failedTests) core.JobID { return f.Job })

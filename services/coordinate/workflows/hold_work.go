@@ -107,7 +107,7 @@ func loadHolds(ctx context.Context, tx bun.IDB, b *board, ids []core.SerialID) e
 	}
 	for part := range slices.Chunk(missing, chunk) {
 		var rows []*hold
-		if err := tx.NewSelect().Model(&rows).Where("id IN (?)", bun.In(part)).Scan(ctx); err != nil {
+		if err := tx.NewSelect().Model(&rows).Where("id IN (?)", bun.List(part)).Scan(ctx); err != nil {
 			return fmt.Errorf("reading holds of serial groups: %w", err)
 		}
 		for _, h := range rows {
@@ -151,7 +151,7 @@ func (s *Service) saveHolds(ctx context.Context, tx bun.Tx, b *board, fresh map[
 		}
 		var left []string
 		err := tx.NewUpdate().Model((*hold)(nil)).Set("state = ?", core.SerialReleased).Where("workflow_id = ?", w.ID).
-			Where("state IN (?)", bun.In([]core.SerialState{core.SerialWaiting, core.SerialHeld})).Returning("id").Scan(ctx, &left)
+			Where("state IN (?)", bun.List([]core.SerialState{core.SerialWaiting, core.SerialHeld})).Returning("id").Scan(ctx, &left)
 		if err != nil {
 			return fmt.Errorf("releasing the serial groups of workflow %s: %w", w.ID, err)
 		}

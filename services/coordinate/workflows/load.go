@@ -41,7 +41,7 @@ func loadJobs(ctx context.Context, tx bun.IDB, b *board, ids []core.JobID) error
 	missing := missingIDs(ids, b.jobs)
 	for part := range slices.Chunk(missing, chunk) {
 		var rows []*job
-		if err := tx.NewSelect().Model(&rows).Where("id IN (?)", bun.In(part)).Scan(ctx); err != nil {
+		if err := tx.NewSelect().Model(&rows).Where("id IN (?)", bun.List(part)).Scan(ctx); err != nil {
 			return fmt.Errorf("reading jobs: %w", err)
 		}
 		for _, j := range rows {
@@ -59,7 +59,7 @@ func loadLinks(ctx context.Context, tx bun.IDB, b *board, ids []core.JobID) erro
 	missing := missingIDs(ids, b.links)
 	for part := range slices.Chunk(missing, chunk) {
 		var rows []jobPlan
-		err := tx.NewSelect().Model(&rows).Column("job_id", "dependents").Where("job_id IN (?)", bun.In(part)).Scan(ctx)
+		err := tx.NewSelect().Model(&rows).Column("job_id", "dependents").Where("job_id IN (?)", bun.List(part)).Scan(ctx)
 		if err != nil {
 			return fmt.Errorf("reading links: %w", err)
 		}

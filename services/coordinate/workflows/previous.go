@@ -33,7 +33,7 @@ func (s *Service) fillPrevious(ctx context.Context, t specRows, out []core.TaskS
 				AND p.number > 0 AND NOT p.copied AND pw.branch = w.branch
 			ORDER BY p.number DESC LIMIT 1), 0) AS previous
 		FROM jobs AS j JOIN workflows AS w ON w.id = j.workflow_id
-		WHERE j.id IN (?) AND w.branch <> ''`, previousReach, bun.In(ids)).Scan(ctx, &rows)
+		WHERE j.id IN (?) AND w.branch <> ''`, previousReach, bun.List(ids)).Scan(ctx, &rows)
 	if err != nil {
 		return err
 	}

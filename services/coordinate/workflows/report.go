@@ -90,13 +90,13 @@ func (s *Service) takeReports(ctx context.Context, tx bun.Tx, b *board, reports 
 	// Reports of tasks that have ended, the usual repetition, lock nothing.
 	err := s.lockWorkflows(ctx, tx, b, func(q *bun.SelectQuery) *bun.SelectQuery {
 		return q.Where("id IN (?)", tx.NewSelect().Model((*task)(nil)).Column("workflow_id").
-			Where("id IN (?)", bun.In(ids)).Where("stopped_at IS NULL"))
+			Where("id IN (?)", bun.List(ids)).Where("stopped_at IS NULL"))
 	})
 	if err != nil || len(b.workflows) == 0 {
 		return err
 	}
 	var tasks []*task
-	if err := tx.NewSelect().Model(&tasks).Where("id IN (?)", bun.In(ids)).Where("stopped_at IS NULL").Scan(ctx); err != nil {
+	if err := tx.NewSelect().Model(&tasks).Where("id IN (?)", bun.List(ids)).Where("stopped_at IS NULL").Scan(ctx); err != nil {
 		return fmt.Errorf("reading tasks: %w", err)
 	}
 	var jobs []core.JobID

@@ -195,7 +195,7 @@ func (s *Service) saveStops(ctx context.Context, tx bun.Tx, b *board) error {
 		}
 		var ids []core.TaskID
 		err := tx.NewSelect().Model((*task)(nil)).Column("id").
-			Where("job_id IN (?)", bun.In(jobs)).Where("stopped_at IS NULL").Order("id").Scan(ctx, &ids)
+			Where("job_id IN (?)", bun.List(jobs)).Where("stopped_at IS NULL").Order("id").Scan(ctx, &ids)
 		if err != nil {
 			return fmt.Errorf("reading tasks to stop: %w", err)
 		}

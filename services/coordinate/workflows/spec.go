@@ -79,7 +79,7 @@ func (t specRows) spec(row *task) core.TaskSpec {
 // once a task is there.
 func (s *Service) readSpecs(ctx context.Context, ids []core.TaskID) (specRows, error) {
 	var tasks []*task
-	if err := s.db.NewSelect().Model(&tasks).Where("id IN (?)", bun.In(ids)).Scan(ctx); err != nil {
+	if err := s.db.NewSelect().Model(&tasks).Where("id IN (?)", bun.List(ids)).Scan(ctx); err != nil {
 		return specRows{}, err
 	}
 	t := specRows{tasks: byKey(tasks, func(t *task) core.TaskID { return t.ID })}
@@ -88,21 +88,21 @@ func (s *Service) readSpecs(ctx context.Context, ids []core.TaskID) (specRows, e
 	}
 	var jobs []*job
 	wanted := keysOf(tasks, func(t *task) core.JobID { return t.Job })
-	if err := s.db.NewSelect().Model(&jobs).Where("id IN (?)", bun.In(wanted)).Scan(ctx); err != nil {
+	if err := s.db.NewSelect().Model(&jobs).Where("id IN (?)", bun.List(wanted)).Scan(ctx); err != nil {
 		return t, err
 	}
 	var plans []*jobPlan
-	if err := s.db.NewSelect().Model(&plans).Column("job_id", "plan").Where("job_id IN (?)", bun.In(wanted)).Scan(ctx); err != nil {
+	if err := s.db.NewSelect().Model(&plans).Column("job_id", "plan").Where("job_id IN (?)", bun.List(wanted)).Scan(ctx); err != nil {
 		return t, err
 	}
 	var workflows []*workflow
 	flows := keysOf(jobs, func(j *job) core.WorkflowID { return j.Workflow })
-	if err := s.db.NewSelect().Model(&workflows).Where("id IN (?)", bun.In(flows)).Scan(ctx); err != nil {
+	if err := s.db.NewSelect().Model(&workflows).Where("id IN (?)", bun.List(flows)).Scan(ctx); err != nil {
 		return t, err
 	}
 	var pipelines []*pipeline
 	origins := keysOf(jobs, func(j *job) core.PipelineID { return j.Pipeline })
-	if err := s.db.NewSelect().Model(&pipelines).Where("id IN (?)", bun.In(origins)).Scan(ctx); err != nil {
+	if err := s.db.NewSelect().Model(&pipelines).Where("id IN (?)", bun.List(origins)).Scan(ctx); err != nil {
 		return t, err
 	}
 	t.jobs = byKey(jobs, func(j *job) core.JobID { return j.ID })

@@ -183,10 +183,10 @@ func (s *Service) forget(ctx context.Context) error {
 		if len(ids) == 0 {
 			return s.dropSpecs(ctx)
 		}
-		if _, err := s.deps.DB.NewDelete().Model((*home)(nil)).Where("id IN (?)", bun.In(ids)).Exec(ctx); err != nil {
+		if _, err := s.deps.DB.NewDelete().Model((*home)(nil)).Where("id IN (?)", bun.List(ids)).Exec(ctx); err != nil {
 			return err
 		}
-		if _, err := s.deps.DB.NewDelete().Model((*attempt)(nil)).Where("id IN (?)", bun.In(ids)).Exec(ctx); err != nil {
+		if _, err := s.deps.DB.NewDelete().Model((*attempt)(nil)).Where("id IN (?)", bun.List(ids)).Exec(ctx); err != nil {
 			return err
 		}
 	}

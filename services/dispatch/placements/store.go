@@ -97,7 +97,7 @@ func (s *Service) lock(ctx context.Context, tx bun.Tx, ids []core.AttemptID) (ma
 	found := make(map[core.AttemptID]*attempt, len(ids))
 	for part := range slices.Chunk(ids, batch.Size) {
 		var rows []*attempt
-		q := tx.NewSelect().Model(&rows).Where("id IN (?)", bun.In(part)).Order("id")
+		q := tx.NewSelect().Model(&rows).Where("id IN (?)", bun.List(part)).Order("id")
 		if err := s.deps.DB.ForUpdate(q).Scan(ctx); err != nil {
 			return nil, fmt.Errorf("locking attempts: %w", err)
 		}
@@ -179,7 +179,7 @@ func (c *change) save(ctx context.Context, tx bun.Tx) error {
 		return fmt.Errorf("storing notes: %w", err)
 	}
 	for part := range slices.Chunk(c.done, batch.Size) {
-		if _, err := tx.NewDelete().Model((*spec)(nil)).Where("id IN (?)", bun.In(part)).Exec(ctx); err != nil {
+		if _, err := tx.NewDelete().Model((*spec)(nil)).Where("id IN (?)", bun.List(part)).Exec(ctx); err != nil {
 			return fmt.Errorf("removing specs: %w", err)
 		}
 	}

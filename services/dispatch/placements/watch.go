@@ -134,7 +134,7 @@ func (s *Service) stopOrphans(ctx context.Context, list []cluster.Allocation) er
 	known := map[core.AttemptID]bool{}
 	for part := range slices.Chunk(suspects, batch.Size) {
 		var ids []core.AttemptID
-		if err := s.deps.DB.NewSelect().Model((*attempt)(nil)).Column("id").Where("id IN (?)", bun.In(part)).Scan(ctx, &ids); err != nil {
+		if err := s.deps.DB.NewSelect().Model((*attempt)(nil)).Column("id").Where("id IN (?)", bun.List(part)).Scan(ctx, &ids); err != nil {
 			return fmt.Errorf("looking for orphans: %w", err)
 		}
 		for _, id := range ids {
@@ -185,7 +185,7 @@ func (s *Service) fresh(ctx context.Context, news []cluster.Allocation) ([]clust
 	probe := &change{cfg: s.cfg, now: s.deps.Clock(), rows: map[core.AttemptID]*attempt{}}
 	for part := range slices.Chunk(batch.Unique(ids), batch.Size) {
 		var rows []*attempt
-		if err := s.deps.DB.NewSelect().Model(&rows).Where("id IN (?)", bun.In(part)).Scan(ctx); err != nil {
+		if err := s.deps.DB.NewSelect().Model(&rows).Where("id IN (?)", bun.List(part)).Scan(ctx); err != nil {
 			return nil, fmt.Errorf("reading attempts: %w", err)
 		}
 		for _, a := range rows {

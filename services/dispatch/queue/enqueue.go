@@ -140,7 +140,7 @@ func cancel(tasks map[core.TaskID]*task, now time.Time) (changed []*task, news [
 
 func stopAttempts(ctx context.Context, tx bun.Tx, now time.Time, ids []string) error {
 	for part := range slices.Chunk(ids, batch.Size) {
-		if _, err := tx.NewUpdate().Model((*attempt)(nil)).Set("stop = ?", true).Where("id IN (?)", bun.In(part)).Exec(ctx); err != nil {
+		if _, err := tx.NewUpdate().Model((*attempt)(nil)).Set("stop = ?", true).Where("id IN (?)", bun.List(part)).Exec(ctx); err != nil {
 			return err
 		}
 		if err := work.MarkDue(ctx, tx, "attempts", now, part...); err != nil {

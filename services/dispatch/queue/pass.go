@@ -105,7 +105,7 @@ func (s *Service) readLimits(ctx context.Context, tx bun.Tx, b *board) error {
 	}
 	for part := range slices.Chunk(ids, batch.Size) {
 		var rows []*organization
-		if err := tx.NewSelect().Model(&rows).Column("id", "concurrency", "turn").Where("id IN (?)", bun.In(part)).Scan(ctx); err != nil {
+		if err := tx.NewSelect().Model(&rows).Column("id", "concurrency", "turn").Where("id IN (?)", bun.List(part)).Scan(ctx); err != nil {
 			return fmt.Errorf("reading organizations: %w", err)
 		}
 		for _, row := range rows {

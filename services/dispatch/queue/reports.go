@@ -55,7 +55,7 @@ func (s *Service) lockAttempts(ctx context.Context, tx bun.Tx, reports []core.At
 	var of []core.TaskID
 	for part := range slices.Chunk(ids, batch.Size) {
 		var some []core.TaskID
-		if err := tx.NewSelect().Model((*attempt)(nil)).Column("task").Where("id IN (?)", bun.In(part)).Scan(ctx, &some); err != nil {
+		if err := tx.NewSelect().Model((*attempt)(nil)).Column("task").Where("id IN (?)", bun.List(part)).Scan(ctx, &some); err != nil {
 			return nil, nil, fmt.Errorf("finding the tasks of attempts: %w", err)
 		}
 		of = append(of, some...)
@@ -67,7 +67,7 @@ func (s *Service) lockAttempts(ctx context.Context, tx bun.Tx, reports []core.At
 	attempts := make(map[string]*attempt, len(ids))
 	for part := range slices.Chunk(ids, batch.Size) {
 		var rows []*attempt
-		if err := tx.NewSelect().Model(&rows).Where("id IN (?)", bun.In(part)).Scan(ctx); err != nil {
+		if err := tx.NewSelect().Model(&rows).Where("id IN (?)", bun.List(part)).Scan(ctx); err != nil {
 			return nil, nil, fmt.Errorf("reading attempts: %w", err)
 		}
 		for _, a := range rows {

@@ -253,14 +253,14 @@ func (s *serials) read(ctx context.Context, tx bun.Tx, ids []core.SerialID) erro
 	var open, known []*serialClaim
 	for part := range slices.Chunk(names, batch.Size) {
 		var rows []*serialClaim
-		if err := tx.NewSelect().Model(&rows).Where("group_id IN (?)", bun.In(part)).Where("ended_at IS NULL").Order("group_id", "place").Scan(ctx); err != nil {
+		if err := tx.NewSelect().Model(&rows).Where("group_id IN (?)", bun.List(part)).Where("ended_at IS NULL").Order("group_id", "place").Scan(ctx); err != nil {
 			return fmt.Errorf("reading lines of serial groups: %w", err)
 		}
 		open = append(open, rows...)
 	}
 	for part := range slices.Chunk(batch.Unique(ids), batch.Size) {
 		var rows []*serialClaim
-		if err := tx.NewSelect().Model(&rows).Where("id IN (?)", bun.In(part)).Scan(ctx); err != nil {
+		if err := tx.NewSelect().Model(&rows).Where("id IN (?)", bun.List(part)).Scan(ctx); err != nil {
 			return fmt.Errorf("reading claims: %w", err)
 		}
 		known = append(known, rows...)

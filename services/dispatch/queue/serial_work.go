@@ -65,7 +65,7 @@ func (s *Service) dropSerials(ctx context.Context, ids []core.SerialID, state co
 	for part := range slices.Chunk(ids, batch.Size) {
 		var some []core.SerialKey
 		err := s.deps.DB.NewSelect().Model((*serialGroup)(nil)).ColumnExpr("g.organization, g.lock_key AS key").
-			Where("g.id IN (SELECT group_id FROM serial_claims WHERE id IN (?))", bun.In(part)).Scan(ctx, &some)
+			Where("g.id IN (SELECT group_id FROM serial_claims WHERE id IN (?))", bun.List(part)).Scan(ctx, &some)
 		if err != nil {
 			return fmt.Errorf("finding serial groups: %w", err)
 		}
@@ -101,7 +101,7 @@ func (s *Service) SerialsWaiting(ctx context.Context, ids []core.SerialID) ([]co
 		err := s.deps.DB.NewRaw(`SELECT c.id, g.lock_key, h.claim,
 				(SELECT count(*) FROM serial_claims AS b WHERE b.group_id = c.group_id AND b.ended_at IS NULL AND b.state = 'waiting' AND b.place < c.place) AS before
 			FROM serial_claims AS c JOIN serial_groups AS g ON g.id = c.group_id JOIN serial_claims AS h ON h.id = g.holder
-			WHERE c.state = 'waiting' AND c.id IN (?)`, bun.In(part)).Scan(ctx, &rows)
+			WHERE c.state = 'waiting' AND c.id IN (?)`, bun.List(part)).Scan(ctx, &rows)
 		if err != nil {
 			return nil, fmt.Errorf("reading who holds serial groups: %w", err)
 		}

@@ -145,7 +145,7 @@ func (s *Service) lockTasks(ctx context.Context, tx bun.Tx, ids []core.TaskID) (
 	found := make(map[core.TaskID]*task, len(ids))
 	for part := range slices.Chunk(ids, batch.Size) {
 		var rows []*task
-		q := tx.NewSelect().Model(&rows).Where("id IN (?)", bun.In(part)).Order("id")
+		q := tx.NewSelect().Model(&rows).Where("id IN (?)", bun.List(part)).Order("id")
 		if err := s.deps.DB.ForUpdate(q).Scan(ctx); err != nil {
 			return nil, fmt.Errorf("locking tasks: %w", err)
 		}

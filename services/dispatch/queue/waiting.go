@@ -20,7 +20,7 @@ func (s *Service) Waiting(ctx context.Context, ids []core.TaskID) ([]string, err
 	placed := map[string]*attempt{}
 	for part := range slices.Chunk(batch.Unique(ids), batch.Size) {
 		var rows []*task
-		if err := s.deps.DB.NewSelect().Model(&rows).Where("id IN (?)", bun.In(part)).Scan(ctx); err != nil {
+		if err := s.deps.DB.NewSelect().Model(&rows).Where("id IN (?)", bun.List(part)).Scan(ctx); err != nil {
 			return nil, fmt.Errorf("reading tasks: %w", err)
 		}
 		for _, t := range rows {
@@ -52,7 +52,7 @@ func (s *Service) readPlaced(ctx context.Context, tasks []*task, into map[string
 	}
 	for part := range slices.Chunk(ids, batch.Size) {
 		var rows []*attempt
-		if err := s.deps.DB.NewSelect().Model(&rows).Column("id", "number", "placed", "reason").Where("id IN (?)", bun.In(part)).Scan(ctx); err != nil {
+		if err := s.deps.DB.NewSelect().Model(&rows).Column("id", "number", "placed", "reason").Where("id IN (?)", bun.List(part)).Scan(ctx); err != nil {
 			return fmt.Errorf("reading attempts: %w", err)
 		}
 		for _, a := range rows {
@@ -84,7 +84,7 @@ func (s *Service) readUse(ctx context.Context, tasks map[core.TaskID]*task) (*us
 	}
 	for part := range slices.Chunk(batch.Unique(ids), batch.Size) {
 		var rows []*organization
-		if err := s.deps.DB.NewSelect().Model(&rows).Column("id", "name", "concurrency").Where("id IN (?)", bun.In(part)).Scan(ctx); err != nil {
+		if err := s.deps.DB.NewSelect().Model(&rows).Column("id", "name", "concurrency").Where("id IN (?)", bun.List(part)).Scan(ctx); err != nil {
 			return nil, fmt.Errorf("reading organizations: %w", err)
 		}
 		for _, row := range rows {

@@ -102,7 +102,7 @@ func (s *Service) place(ctx context.Context, rows []*attempt) error {
 	if err := s.deps.Placements.Place(ctx, attempts); err != nil {
 		return fmt.Errorf("placing attempts: %w", err)
 	}
-	_, err := s.deps.DB.NewUpdate().Model((*attempt)(nil)).Set("placed = ?", true).Where("id IN (?)", bun.In(ids)).Exec(ctx)
+	_, err := s.deps.DB.NewUpdate().Model((*attempt)(nil)).Set("placed = ?", true).Where("id IN (?)", bun.List(ids)).Exec(ctx)
 	return err
 }
 
@@ -171,10 +171,10 @@ func (s *Service) forget(ctx context.Context) error {
 			return err
 		}
 		err = s.deps.DB.Tx(ctx, func(ctx context.Context, tx bun.Tx) error {
-			if _, err := tx.NewDelete().Model((*attempt)(nil)).Where("task IN (?)", bun.In(ids)).Exec(ctx); err != nil {
+			if _, err := tx.NewDelete().Model((*attempt)(nil)).Where("task IN (?)", bun.List(ids)).Exec(ctx); err != nil {
 				return err
 			}
-			_, err := tx.NewDelete().Model((*task)(nil)).Where("id IN (?)", bun.In(ids)).Exec(ctx)
+			_, err := tx.NewDelete().Model((*task)(nil)).Where("id IN (?)", bun.List(ids)).Exec(ctx)
 			return err
 		})
 		if err != nil {

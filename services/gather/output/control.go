@@ -97,7 +97,7 @@ func (s *Service) StopOutput(ctx context.Context, ids []core.AttemptID) error {
 			return err
 		}
 		_, err := tx.NewUpdate().TableExpr("attempts").Set("stop = ?", stopCanceled).
-			Where("id IN (?)", bun.In(ids)).Where("status = ?", core.JobRunning).Exec(ctx)
+			Where("id IN (?)", bun.List(ids)).Where("status = ?", core.JobRunning).Exec(ctx)
 		return err
 	})
 	if err != nil {

@@ -62,7 +62,7 @@ func (s *Service) readHeads(ctx context.Context, wanted map[streamKey]*core.Atte
 		Data    []byte
 	}
 	err := s.deps.DB.NewSelect().TableExpr("chunks").Column("attempt_id", "stream", "size", "packed", "data").
-		Where("attempt_id IN (?)", bun.In(ids)).Where("stream IN (?)", bun.In(streams)).
+		Where("attempt_id IN (?)", bun.List(ids)).Where("stream IN (?)", bun.List(streams)).
 		Where("start = 0").Where("size <= ?", maxHead).Scan(ctx, &rows)
 	if err != nil {
 		return fmt.Errorf("reading the first bytes of steps: %w", err)

@@ -129,7 +129,7 @@ func (s *Service) load(ctx context.Context, tx bun.IDB, b *batch, subs []*submis
 	}
 	var rows []*streamRow
 	err = tx.NewSelect().Model(&rows).Column("attempt_id", "stream", "bytes", "kept", "cut").
-		Where("attempt_id IN (?)", bun.In(ids)).Where("stream IN (?)", bun.In(streams)).Scan(ctx)
+		Where("attempt_id IN (?)", bun.List(ids)).Where("stream IN (?)", bun.List(streams)).Scan(ctx)
 	if err != nil {
 		return fmt.Errorf("reading streams: %w", err)
 	}
@@ -140,7 +140,7 @@ func (s *Service) load(ctx context.Context, tx bun.IDB, b *batch, subs []*submis
 		return nil
 	}
 	var steps []*stepRow
-	if err := tx.NewSelect().Model(&steps).Where("attempt_id IN (?)", bun.In(tellers)).Scan(ctx); err != nil {
+	if err := tx.NewSelect().Model(&steps).Where("attempt_id IN (?)", bun.List(tellers)).Scan(ctx); err != nil {
 		return fmt.Errorf("reading steps: %w", err)
 	}
 	for _, r := range steps {

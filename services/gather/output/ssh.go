@@ -153,7 +153,7 @@ func (s *Service) SSHPlaces(ctx context.Context, tasks []core.TaskID) ([]core.SS
 	}
 	var rows []grantRow
 	err := s.deps.DB.NewSelect().Model(&rows).Join("JOIN attempts AS a ON a.id = g.attempt_id").
-		Where("g.task_id IN (?)", bun.In(tasks)).Where("g.ssh_host_key <> ''").Where("a.status = ?", core.JobRunning).Order("a.number", "a.id").Scan(ctx)
+		Where("g.task_id IN (?)", bun.List(tasks)).Where("g.ssh_host_key <> ''").Where("a.status = ?", core.JobRunning).Order("a.number", "a.id").Scan(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("reading where to log in: %w", err)
 	}

@@ -89,7 +89,7 @@ func loseSteps(ctx context.Context, tx bun.IDB, ids []core.AttemptID, status cor
 	}
 	_, err := tx.NewUpdate().Model((*stepRow)(nil)).
 		Set("status = ?", step).Set("error = ?", reason).Set("stopped_at = ?", store.At(now)).
-		Where("attempt_id IN (?)", bun.In(ids)).Where("status = ?", core.StepRunning).Exec(ctx)
+		Where("attempt_id IN (?)", bun.List(ids)).Where("status = ?", core.StepRunning).Exec(ctx)
 	if err != nil {
 		return fmt.Errorf("ending steps that still ran: %w", err)
 	}
@@ -109,7 +109,7 @@ func (s *Service) TaskSteps(ctx context.Context, ids []core.TaskID) ([]core.Atte
 	}
 	var attempts []attemptRow
 	err := s.deps.DB.NewSelect().Model(&attempts).Column("id", "task_id", "number", "status", "reason").
-		Where("a.task_id IN (?)", bun.In(ids)).Order("a.number", "a.id").Scan(ctx)
+		Where("a.task_id IN (?)", bun.List(ids)).Order("a.number", "a.id").Scan(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("reading attempts: %w", err)
 	}
@@ -163,7 +163,7 @@ func (s *Service) stepsOf(ctx context.Context, ids []core.AttemptID) (map[core.A
 	err := s.deps.DB.NewSelect().TableExpr("steps AS st").
 		ColumnExpr("st.*, COALESCE(s.kept, 0) AS kept, COALESCE(s.cut, FALSE) AS cut").
 		Join("LEFT JOIN streams AS s ON s.attempt_id = st.attempt_id AND s.stream = st.number + 1").
-		Where("st.attempt_id IN (?)", bun.In(ids)).Order("st.number").Scan(ctx, &rows)
+		Where("st.attempt_id IN (?)", bun.List(ids)).Order("st.number").Scan(ctx, &rows)
 	if err != nil {
 		return nil, fmt.Errorf("reading steps: %w", err)
 	}

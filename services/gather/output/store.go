@@ -118,7 +118,7 @@ func hurryReports(ctx context.Context, tx bun.IDB, b *batch) error {
 		return nil
 	}
 	_, err := tx.NewUpdate().Model((*reportRow)(nil)).Set("due_at = ?", store.At(b.now.Add(-time.Microsecond))).
-		Where("id IN (?)", bun.In(ids)).Where("due_at > ?", store.At(b.now)).Exec(ctx)
+		Where("id IN (?)", bun.List(ids)).Where("due_at > ?", store.At(b.now)).Exec(ctx)
 	if err != nil {
 		return fmt.Errorf("making reports due: %w", err)
 	}
@@ -129,7 +129,7 @@ func hurryReports(ctx context.Context, tx bun.IDB, b *batch) error {
 // two transactions cannot wait for each other.
 func (s *Service) lockAttempts(ctx context.Context, tx bun.IDB, ids []core.AttemptID) ([]*attemptRow, error) {
 	var rows []*attemptRow
-	q := tx.NewSelect().Model(&rows).Where("a.id IN (?)", bun.In(ids)).Order("a.id")
+	q := tx.NewSelect().Model(&rows).Where("a.id IN (?)", bun.List(ids)).Order("a.id")
 	if err := s.deps.DB.ForUpdate(q).Scan(ctx); err != nil {
 		return nil, fmt.Errorf("locking attempts: %w", err)
 	}

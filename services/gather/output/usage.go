@@ -57,7 +57,7 @@ func saveUsage(ctx context.Context, tx bun.IDB, told map[core.AttemptID][]wire.U
 
 func usageOf(ctx context.Context, db bun.IDB, ids []core.AttemptID) (map[core.AttemptID]*usageRow, error) {
 	var rows []*usageRow
-	if err := db.NewSelect().Model(&rows).Where("u.attempt_id IN (?)", bun.In(ids)).Scan(ctx); err != nil {
+	if err := db.NewSelect().Model(&rows).Where("u.attempt_id IN (?)", bun.List(ids)).Scan(ctx); err != nil {
 		return nil, fmt.Errorf("reading the use of resources: %w", err)
 	}
 	known := make(map[core.AttemptID]*usageRow, len(rows))
@@ -81,7 +81,7 @@ func (s *Service) TaskUsage(ctx context.Context, q core.UsageQuery) ([]core.Reso
 	}
 	var attempts []attemptRow
 	err := s.deps.DB.NewSelect().Model(&attempts).Column("id", "task_id", "number").
-		Where("a.task_id IN (?)", bun.In(q.Tasks)).Order("a.number", "a.id").Scan(ctx)
+		Where("a.task_id IN (?)", bun.List(q.Tasks)).Order("a.number", "a.id").Scan(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("reading attempts: %w", err)
 	}

@@ -158,7 +158,7 @@ func insertAll[T any](ctx context.Context, tx bun.IDB, rows []T, some int) error
 // removeContents deletes what hangs on uploads.
 func removeContents(ctx context.Context, tx bun.IDB, ids ...string) error {
 	for _, table := range []string{"parts", "timings", "problems"} {
-		if _, err := tx.NewDelete().TableExpr(table).Where("upload_id IN (?)", bun.In(ids)).Exec(ctx); err != nil {
+		if _, err := tx.NewDelete().TableExpr(table).Where("upload_id IN (?)", bun.List(ids)).Exec(ctx); err != nil {
 			return fmt.Errorf("deleting %s: %w", table, err)
 		}
 	}
@@ -211,13 +211,13 @@ func remove(ctx context.Context, tx bun.IDB, old []*uploadRow) error {
 	if err := removeContents(ctx, tx, ids...); err != nil {
 		return err
 	}
-	if _, err := tx.NewDelete().TableExpr("flakes").Where("upload_id IN (?)", bun.In(ids)).Exec(ctx); err != nil {
+	if _, err := tx.NewDelete().TableExpr("flakes").Where("upload_id IN (?)", bun.List(ids)).Exec(ctx); err != nil {
 		return fmt.Errorf("deleting flakes: %w", err)
 	}
-	if _, err := tx.NewDelete().TableExpr("uploads").Where("id IN (?)", bun.In(ids)).Exec(ctx); err != nil {
+	if _, err := tx.NewDelete().TableExpr("uploads").Where("id IN (?)", bun.List(ids)).Exec(ctx); err != nil {
 		return fmt.Errorf("deleting uploads: %w", err)
 	}
-	_, err := tx.NewDelete().TableExpr("revisions").Where("id IN (?)", bun.In(keys(revisions))).
+	_, err := tx.NewDelete().TableExpr("revisions").Where("id IN (?)", bun.List(keys(revisions))).
 		Where("due_at IS NULL AND NOT EXISTS (SELECT 1 FROM uploads u WHERE u.project_id = revisions.project_id AND u.revision = revisions.revision AND u.job_name = revisions.job_name)").Exec(ctx)
 	if err != nil {
 		return fmt.Errorf("deleting revisions: %w", err)

@@ -105,7 +105,7 @@ func (s *Service) state(ctx context.Context, uploads []*uploadRow) (pending int,
 		}
 	}
 	var rows []problemRow
-	err = s.deps.DB.NewSelect().Model(&rows).Where("upload_id IN (?)", bun.In(keys(index))).Order("upload_id", "number").Limit(maxProblems).Scan(ctx)
+	err = s.deps.DB.NewSelect().Model(&rows).Where("upload_id IN (?)", bun.List(keys(index))).Order("upload_id", "number").Limit(maxProblems).Scan(ctx)
 	if err != nil {
 		return 0, nil, fmt.Errorf("reading the problems of uploads: %w", err)
 	}
@@ -126,7 +126,7 @@ func (s *Service) partList(ctx context.Context, uploads []*uploadRow, failed boo
 		order[u.ID] = i
 	}
 	var rows partRefs
-	q := s.deps.DB.NewSelect().Model(&rows).ExcludeColumn("packed").Where("upload_id IN (?)", bun.In(keys(order)))
+	q := s.deps.DB.NewSelect().Model(&rows).ExcludeColumn("packed").Where("upload_id IN (?)", bun.List(keys(order)))
 	if failed {
 		q = q.Where("failed > 0")
 	}

@@ -79,7 +79,7 @@ func (s *Service) addTimings(ctx context.Context, uploads []*uploadRow, by core.
 		}
 	}
 	var rows []timingRow
-	err := s.deps.DB.NewSelect().Model(&rows).Where("upload_id IN (?)", bun.In(ids)).Where("kind = ?", by).Scan(ctx)
+	err := s.deps.DB.NewSelect().Model(&rows).Where("upload_id IN (?)", bun.List(ids)).Where("kind = ?", by).Scan(ctx)
 	if err != nil {
 		return fmt.Errorf("reading timings: %w", err)
 	}

@@ -106,7 +106,7 @@ func skippedEntries(ctx context.Context, db bun.IDB, c commit) ([]string, error)
 		}
 		var some []string
 		err := db.NewSelect().Model((*artifactRow)(nil)).Column("path").Where("attempt_id = ?", c.archive.Attempt).
-			Where("path IN (?)", bun.In(paths)).Where("archive_id <> ?", c.archive.ID).
+			Where("path IN (?)", bun.List(paths)).Where("archive_id <> ?", c.archive.ID).
 			Order("path").Limit(int64(wire.MaxArchiveSkipped-len(skipped))).Scan(ctx, &some)
 		if err != nil {
 			return nil, fmt.Errorf("looking for artifacts that were there: %w", err)

@@ -105,7 +105,7 @@ func (s *Archives) findLayers(ctx context.Context, who scope) (wire.ArchiveFound
 		place[u.Job], jobs[i] = i, u.Job
 	}
 	var rows []*row
-	q := s.deps.DB.NewSelect().Model(&rows).Where(layersQuery).Where("job_id IN (?)", bun.In(jobs)).Where("project_id = ?", who.Project)
+	q := s.deps.DB.NewSelect().Model(&rows).Where(layersQuery).Where("job_id IN (?)", bun.List(jobs)).Where("project_id = ?", who.Project)
 	err := unexpired(q, s.now()).Limit(maxLayers + 1).Scan(ctx)
 	if err != nil {
 		return out, fmt.Errorf("looking for layers of the workspace: %w", err)

@@ -98,11 +98,11 @@ func (s *Archives) remove(ctx context.Context, tx bun.IDB, now time.Time, ids ..
 		return nil
 	}
 	_, err := tx.NewUpdate().TableExpr("archives").Set("state = ?", stateRemoved).Set("removed_at = ?", store.At(now)).
-		Where("id IN (?)", bun.In(ids)).Where("state <> ?", stateRemoved).Exec(ctx)
+		Where("id IN (?)", bun.List(ids)).Where("state <> ?", stateRemoved).Exec(ctx)
 	if err != nil {
 		return fmt.Errorf("removing archives: %w", err)
 	}
-	if _, err := tx.NewDelete().TableExpr("artifacts").Where("archive_id IN (?)", bun.In(ids)).Exec(ctx); err != nil {
+	if _, err := tx.NewDelete().TableExpr("artifacts").Where("archive_id IN (?)", bun.List(ids)).Exec(ctx); err != nil {
 		return fmt.Errorf("removing artifacts: %w", err)
 	}
 	return work.MarkDue(ctx, tx, "archives", now.Add(linger), ids...)
