@@ -45,7 +45,7 @@ system-packages: ## Install what the tests need of Debian: PostgreSQL, Docker, C
 ##@ Checking
 .PHONY: test
 test: ## Unit and integration tests: embedded parts and a real PostgreSQL; minutes
-	@scripts/system-packages.sh postgresql git
+	@scripts/system-packages.sh postgresql git openssh-client
 	go test -count=1 ./...
 
 .PHONY: e2e

@@ -4,6 +4,7 @@ package answer
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -15,6 +16,20 @@ import (
 
 	"github.com/muster-ci/muster/core"
 )
+
+// callerOf names a socket to a process of the tests that is to do nothing but
+// call it, and to print what it gets.
+const callerOf = "ANSWER_TEST_CALLER"
+
+func TestMain(m *testing.M) {
+	path := os.Getenv(callerOf)
+	if path == "" {
+		os.Exit(m.Run())
+	}
+	var got string
+	err := NewCaller(path).Call(context.Background(), "/v1/secret", Nothing{}, &got)
+	fmt.Printf("%s: %v, %q\n", core.ErrorCode(err), err, got)
+}
 
 // start serves what register registers, and returns the socket.
 func start(t *testing.T, path string, register func(*Server)) string {
@@ -95,9 +110,6 @@ func TestLongPaths(t *testing.T) {
 // child of this one: an orphan of a shell, handed to the machine's init.
 func TestOnlyDescendantsAreAnswered(t *testing.T) {
 	t.Parallel()
-	if os.Getenv("ANSWER_TEST_CALLER") != "" {
-		return
-	}
 	called := make(chan struct{}, 1)
 	path := start(t, filepath.Join(t.TempDir(), Socket), func(s *Server) {
 		s.Handle("POST /v1/secret", JSON(func(context.Context, Nothing) (string, error) {
@@ -108,7 +120,7 @@ func TestOnlyDescendantsAreAnswered(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
 	// The inner shell outlives the outer one only when the outer has ended: it
 	// waits for that on a pipe which the outer one holds.
-	script := `(read gone; exec "$0" -test.run '^TestStranger$' -test.v >"$1" 2>&1) <&3 3>&- &`
+	script := `(read gone; exec "$0" >"$1" 2>&1) <&3 3>&- &`
 	read, write, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
@@ -122,7 +134,7 @@ func TestOnlyDescendantsAreAnswered(t *testing.T) {
 		t.Fatal(err)
 	}
 	cmd := exec.Command("/bin/sh", "-c", script, self, out)
-	cmd.Env = append(os.Environ(), "ANSWER_TEST_CALLER="+path)
+	cmd.Env = append(os.Environ(), callerOf+"="+path)
 	cmd.ExtraFiles = []*os.File{read, ended}
 	if err := cmd.Run(); err != nil {
 		t.Fatal(err)
@@ -139,17 +151,6 @@ func TestOnlyDescendantsAreAnswered(t *testing.T) {
 		t.Error("a process that is no descendant was answered")
 	default:
 	}
-}
-
-// TestStranger is what the test above starts.
-func TestStranger(t *testing.T) {
-	path := os.Getenv("ANSWER_TEST_CALLER")
-	if path == "" {
-		t.Skip("it is started by TestOnlyDescendantsAreAnswered")
-	}
-	var got string
-	err := NewCaller(path).Call(t.Context(), "/v1/secret", Nothing{}, &got)
-	t.Logf("%s: %v, %q", core.ErrorCode(err), err, got)
 }
 
 // TestGarbageIsNoHarm sends what is no HTTP, and half a request.

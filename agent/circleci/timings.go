@@ -125,7 +125,7 @@ func match(names []string, known wire.Timings, key core.TestKey) (weights []floa
 	return weights, found
 }
 
-// relative returns what makes paths alike: "./a", "/work/a" in the folder /work,
+// relative returns what makes paths alike: "./a", "/home/me/a" in the folder /home/me,
 // and "a" are one.
 func relative() func(string) string {
 	here, err := os.Getwd()

@@ -111,8 +111,8 @@ func TestPaths(t *testing.T) {
 			t.Errorf("%q: got %s, want %s", in, got, want)
 		}
 	}
-	j.directory = "/work"
-	if got := j.path("sub", ""); got != "/work/sub" {
+	j.directory = "/home/me"
+	if got := j.path("sub", ""); got != "/home/me/sub" {
 		t.Errorf("got %s", got)
 	}
 }

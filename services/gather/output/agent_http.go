@@ -55,7 +55,7 @@ func refuse(c *gin.Context, err error, streams map[int]int64) {
 
 func (s *Service) serveClaim(c *gin.Context) {
 	var r wire.ClaimRequest
-	if err := readJSON(c, &r); err != nil {
+	if err := readJSON(c, smallCall, &r); err != nil {
 		refuse(c, err, nil)
 		return
 	}
@@ -73,11 +73,14 @@ func (s *Service) serveClaim(c *gin.Context) {
 	c.JSON(http.StatusOK, answer)
 }
 
-// readJSON reads a small body.
-func readJSON(c *gin.Context, v any) error {
+// smallCall is the most bytes of a body that names one or two things.
+const smallCall = 16 << 10
+
+// readJSON reads a body of at most limit bytes.
+func readJSON(c *gin.Context, limit int64, v any) error {
 	limitTime(c)
 	defer freeTime(c)
-	if err := json.NewDecoder(http.MaxBytesReader(c.Writer, c.Request.Body, 16<<10)).Decode(v); err != nil {
+	if err := json.NewDecoder(http.MaxBytesReader(c.Writer, c.Request.Body, limit)).Decode(v); err != nil {
 		return core.Errorf(core.CodeInvalid, "reading the request: %w", err)
 	}
 	return nil
@@ -91,6 +94,16 @@ func (s *Service) session(c *gin.Context) (session, bool) {
 		return session{}, false
 	}
 	return in, true
+}
+
+// runningSession is session for what only an attempt that has not ended may ask.
+func (s *Service) runningSession(c *gin.Context) (session, bool) {
+	in, ok := s.session(c)
+	if ok && !in.ended.IsZero() {
+		refuse(c, gone(in.attempt), nil)
+		return session{}, false
+	}
+	return in, ok
 }
 
 func (s *Service) serveFrames(c *gin.Context) {
@@ -172,7 +185,7 @@ func (s *Service) serveHeartbeat(c *gin.Context) {
 		return
 	}
 	var beat wire.Heartbeat
-	if err := readJSON(c, &beat); err != nil {
+	if err := readJSON(c, smallCall, &beat); err != nil {
 		refuse(c, err, nil)
 		return
 	}
@@ -187,12 +200,8 @@ func (s *Service) serveHeartbeat(c *gin.Context) {
 // serveSource streams the bundle that the task's own pipeline was started with
 // and no other: its key comes from the claim.
 func (s *Service) serveSource(c *gin.Context) {
-	in, ok := s.session(c)
+	in, ok := s.runningSession(c)
 	if !ok {
-		return
-	}
-	if !in.ended.IsZero() {
-		refuse(c, gone(in.attempt), nil)
 		return
 	}
 	if in.bundle == "" {

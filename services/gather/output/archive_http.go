@@ -38,21 +38,15 @@ func (s *Service) archiveRoutes(r gin.IRouter) {
 // what f makes of a JSON body. What has ended may not call any more.
 func agentCall[In, Out any](s *Service, limit int64, f func(context.Context, core.AttemptID, In) (Out, error)) gin.HandlerFunc {
 	return func(c *gin.Context) {
-		in, ok := s.session(c)
+		in, ok := s.runningSession(c)
 		if !ok {
 			return
 		}
-		if !in.ended.IsZero() {
-			refuse(c, gone(in.attempt), nil)
-			return
-		}
 		var body In
-		limitTime(c)
-		if err := json.NewDecoder(http.MaxBytesReader(c.Writer, c.Request.Body, limit)).Decode(&body); err != nil {
-			refuse(c, core.Errorf(core.CodeInvalid, "reading the request: %w", err), nil)
+		if err := readJSON(c, limit, &body); err != nil {
+			refuse(c, err, nil)
 			return
 		}
-		freeTime(c)
 		out, err := f(c.Request.Context(), in.attempt, body)
 		if err != nil {
 			refuse(c, err, nil)

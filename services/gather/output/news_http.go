@@ -15,7 +15,7 @@ import (
 // serveSteps answers with lines of JSON, one for each call of tell.
 func (s *Service) serveSteps(c *gin.Context) {
 	var id core.PipelineID
-	if err := readJSON(c, &id); err != nil {
+	if err := readJSON(c, smallCall, &id); err != nil {
 		httpx.Fail(c, err)
 		return
 	}

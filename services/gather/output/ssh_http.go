@@ -26,7 +26,7 @@ func (s *Service) serveJobTokens(c *gin.Context) {
 		return
 	}
 	var r wire.OIDCRequest
-	if err := readJSON(c, &r); err != nil {
+	if err := readJSON(c, smallCall, &r); err != nil {
 		refuse(c, err, nil)
 		return
 	}

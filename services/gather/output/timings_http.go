@@ -15,16 +15,12 @@ import (
 // serveTimings answers a running attempt with what its job was told of how long
 // tests take.
 func (s *Service) serveTimings(c *gin.Context) {
-	in, ok := s.session(c)
+	in, ok := s.runningSession(c)
 	if !ok {
 		return
 	}
-	if !in.ended.IsZero() {
-		refuse(c, gone(in.attempt), nil)
-		return
-	}
 	var request wire.TimingsRequest
-	if err := readJSON(c, &request); err != nil {
+	if err := readJSON(c, smallCall, &request); err != nil {
 		refuse(c, err, nil)
 		return
 	}

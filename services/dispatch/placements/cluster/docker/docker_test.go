@@ -114,15 +114,22 @@ func run(t *testing.T, host string, p cluster.Placement) cluster.Allocation {
 // ended waits for the end of a run and removes it.
 func ended(t *testing.T, c *Cluster, id core.AttemptID) cluster.Allocation {
 	t.Helper()
+	return until(t, c, id, "ended", func(a cluster.Allocation) bool { return a.State == cluster.Ended })
+}
+
+// until asks for a run until ok holds for it, and removes it then. There are no
+// news of what a service does.
+func until(t *testing.T, c *Cluster, id core.AttemptID, what string, ok func(cluster.Allocation) bool) cluster.Allocation {
+	t.Helper()
 	var last cluster.Allocation
 	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		var err error
-		if last, err = c.Find(context.Background(), id); err == nil && last.State == cluster.Ended {
+		if last, err = c.Find(context.Background(), id); err == nil && ok(last) {
 			purged(t, c, id)
 			return last
 		}
 	}
-	t.Fatalf("%s has not ended: %+v", id, last)
+	t.Fatalf("%s is not %s: %+v", id, what, last)
 	return last
 }
 

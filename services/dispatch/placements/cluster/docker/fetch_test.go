@@ -3,7 +3,6 @@
 package docker
 
 import (
-	"context"
 	"strings"
 	"testing"
 	"time"
@@ -71,15 +70,10 @@ func testBrokenService(t *testing.T, host string) {
 	if err := c.Submit(t.Context(), p); err != nil {
 		t.Fatal(err)
 	}
-	var last cluster.Allocation
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-		var err error
-		if last, err = c.Find(context.Background(), p.Attempt.ID); err == nil && len(last.Containers) == 2 && last.Containers[1].Exit != nil {
-			break
-		}
-	}
-	purged(t, c, p.Attempt.ID)
-	if len(last.Containers) != 2 || last.Containers[1].Exit == nil || *last.Containers[1].Exit != 3 || !strings.Contains(last.Containers[1].Output, "no disk left") {
+	last := until(t, c, p.Attempt.ID, "without its service", func(a cluster.Allocation) bool {
+		return len(a.Containers) == 2 && a.Containers[1].Exit != nil
+	})
+	if *last.Containers[1].Exit != 3 || !strings.Contains(last.Containers[1].Output, "no disk left") {
 		t.Errorf("it tells %+v, want exit status 3 and the words of the service", last.Containers)
 	}
 	if !last.Containers[0].Present || last.Containers[0].StartedAt == nil {
