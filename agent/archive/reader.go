@@ -10,7 +10,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/muster-ci/muster/core"
 	"github.com/muster-ci/muster/internal/sealed"
 	"github.com/muster-ci/muster/internal/wire"
 )
@@ -43,21 +42,6 @@ type Reader struct {
 	copied  atomic.Int64
 }
 
-// part is one that is being fetched; compressed is valid once done is closed.
-type part struct {
-	compressed []byte
-	frames     atomic.Int32 // of it that are still to be decompressed, and one
-	done       chan struct{}
-}
-
-// unpacked is a frame that is being decompressed.
-type unpacked struct {
-	from  *part
-	frame []byte
-	plain []byte
-	done  chan struct{}
-}
-
 // errClosed is the cause of the end of what a closed Reader has under way.
 var errClosed = errors.New("the archive was closed")
 
@@ -88,128 +72,6 @@ func (s *Store) Open(ctx context.Context, found wire.FoundArchive) (*Reader, err
 		r.group.Go(r.decompress)
 	}
 	return r, nil
-}
-
-// fetchAll fetches parts, a few ahead of the one that is split.
-func (r *Reader) fetchAll() error {
-	defer close(r.parts)
-	fetches, ctx := errgroup.WithContext(r.ctx)
-	fetches.SetLimit(r.store.cfg.Transfers)
-	for number := range r.found.Parts {
-		p := &part{done: make(chan struct{})}
-		fetches.Go(func() error {
-			err := r.fetch(ctx, number, p)
-			if err == nil {
-				close(p.done)
-			}
-			return err
-		})
-		select {
-		case r.parts <- p:
-		case <-ctx.Done():
-			return fetches.Wait()
-		}
-	}
-	return fetches.Wait()
-}
-
-// fetch brings a part from the client's copies or the store, and opens it.
-func (r *Reader) fetch(ctx context.Context, number int, p *part) error {
-	about := r.found.Parts[number]
-	buffer := r.store.parts.get(r.store.partRoom(about.Size))
-	stored, here := r.store.copies.read(about.SHA256, about.Size, buffer)
-	if !here {
-		var err error
-		stored, err = r.store.get(ctx, r.urls, number, about.SHA256, about.Size, buffer)
-		if err != nil {
-			return err
-		}
-		r.store.copies.keep(about.SHA256, stored)
-		r.fetched.Add(about.Size)
-	} else {
-		r.copied.Add(about.Size)
-	}
-	var err error
-	p.compressed, err = r.box.Open(r.store.parts.get(r.store.partRoom(about.Size)), number, stored)
-	r.store.parts.put(stored)
-	return err
-}
-
-// split has the frames of each part decompressed.
-func (r *Reader) split() error {
-	defer close(r.frames)
-	defer close(r.work)
-	for {
-		var p *part
-		select {
-		case <-r.ctx.Done():
-			return nil
-		case next, more := <-r.parts:
-			if !more {
-				return nil
-			}
-			p = next
-		}
-		select {
-		case <-r.ctx.Done():
-			return nil
-		case <-p.done:
-		}
-		if err := r.splitPart(p); err != nil {
-			return err
-		}
-	}
-}
-
-func (r *Reader) splitPart(p *part) error {
-	p.frames.Add(1)
-	defer r.release(p)
-	for rest := p.compressed; len(rest) > 0; {
-		frame, after, err := nextFrame(rest)
-		if err != nil {
-			return err
-		}
-		if rest = after; frame == nil {
-			return nil
-		}
-		p.frames.Add(1)
-		u := &unpacked{from: p, frame: frame, done: make(chan struct{})}
-		for _, to := range []chan *unpacked{r.frames, r.work} {
-			select {
-			case to <- u:
-			case <-r.ctx.Done():
-				return nil
-			}
-		}
-	}
-	return nil
-}
-
-// release gives the buffer of a part back when nobody reads it any more.
-func (r *Reader) release(p *part) {
-	if p.frames.Add(-1) == 0 {
-		r.store.parts.put(p.compressed)
-	}
-}
-
-func (r *Reader) decompress() error {
-	for {
-		select {
-		case <-r.ctx.Done():
-			return nil
-		case u, more := <-r.work:
-			if !more {
-				return nil
-			}
-			var err error
-			u.plain, err = r.store.decoder.DecodeAll(u.frame, r.store.blocks.get(blockRoom))
-			if err != nil {
-				return damaged("a frame cannot be decompressed: %v", err)
-			}
-			r.release(u.from)
-			close(u.done)
-		}
-	}
 }
 
 // Read returns the next bytes. All that were kept, and no more, come before
@@ -296,12 +158,3 @@ const (
 	bombBytes = 32 << 30
 	bombRatio = 1000
 )
-
-// StoredSize is how many bytes an archive has in the object store.
-func StoredSize(parts []core.ArchivePart) int64 {
-	var total int64
-	for _, p := range parts {
-		total += p.Size
-	}
-	return total
-}

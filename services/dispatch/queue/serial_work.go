@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/uptrace/bun"
 
@@ -14,6 +15,9 @@ import (
 	"github.com/muster-ci/muster/internal/store"
 	"github.com/muster-ci/muster/internal/work"
 )
+
+// serialPoll is how often claims that wait for too long are looked for.
+const serialPoll = time.Minute
 
 // tellSerials brings news of claims to workflows. A claim that nobody there wants
 // any more is released, so that a lock whose claimant is gone holds up nobody.
