@@ -87,7 +87,7 @@ func orbListCommand(o *options) *cobra.Command {
 				return err
 			}
 			return show(cmd, o, orbs, []string{"ORB", "VERSION", "DESCRIPTION"}, func(orb api.Orb, _ terminal.Style) []string {
-				return []string{orb.Name, first(orb.Latest, "none released"), firstLine(orb.Description)}
+				return []string{orb.Name, first(orb.Latest, "none released"), terminal.FirstLine(orb.Description)}
 			})
 		},
 	}
@@ -96,15 +96,6 @@ func orbListCommand(o *options) *cobra.Command {
 	cmd.Flags().StringVar(&search, "search", "", "only those with this in their name or description")
 	cmd.Flags().StringVar(&category, "category", "", "only those of a category")
 	return cmd
-}
-
-// firstLine shortens a description for a table.
-func firstLine(text string) string {
-	line, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
-	if runes := []rune(line); len(runes) > 80 {
-		line = string(runes[:77]) + "..."
-	}
-	return terminal.Plain(line)
 }
 
 func orbInfoCommand(o *options) *cobra.Command {

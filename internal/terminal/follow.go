@@ -41,7 +41,6 @@ type stepKey struct {
 type stepState struct {
 	job  string
 	task int
-	name string
 	held []byte
 }
 
@@ -139,8 +138,8 @@ func title(j *api.JobEvent) string {
 func (f *Follower) step(e *api.StepEvent) {
 	key := stepKey{e.AttemptID, e.Number}
 	if e.Status == "running" {
-		f.steps[key] = &stepState{job: e.JobID, task: e.TaskIndex, name: Plain(e.Name)}
-		heading := "== " + Plain(e.Name)
+		f.steps[key] = &stepState{job: e.JobID, task: e.TaskIndex}
+		heading := "== " + FirstLine(e.Name)
 		if e.Number == 0 && e.Attempt > 1 {
 			heading += fmt.Sprintf(" (attempt %d)", e.Attempt)
 		}
@@ -149,7 +148,7 @@ func (f *Follower) step(e *api.StepEvent) {
 	}
 	s := f.steps[key]
 	if s == nil {
-		s = &stepState{job: e.JobID, task: e.TaskIndex, name: Plain(e.Name)}
+		s = &stepState{job: e.JobID, task: e.TaskIndex}
 	}
 	if len(s.held) > 0 {
 		f.outputLine(s, s.held)

@@ -91,6 +91,22 @@ func TestTook(t *testing.T) {
 	}
 }
 
+// TestFirstLine: a step without a name is called by its whole script.
+func TestFirstLine(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"go test ./...":                    "go test ./...",
+		"\n  go vet\r\ngo test\n":          "go vet ...",
+		strings.Repeat("ä", 80):            strings.Repeat("ä", 80),
+		strings.Repeat("ä", 81) + "\nmore": strings.Repeat("ä", 77) + "...",
+		"a\x1b[2Jb":                        "ab",
+	} {
+		if got := terminal.FirstLine(text); got != want {
+			t.Errorf("%q: got %q, want %q", text, got, want)
+		}
+	}
+}
+
 // TestJobsAtOnce has lines of two jobs carry their names, and parts of lines
 // wait for their ends.
 func TestJobsAtOnce(t *testing.T) {

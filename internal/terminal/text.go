@@ -7,6 +7,21 @@ import "strings"
 // Plain removes everything from a text that a terminal would act on.
 func Plain(text string) string { return harmless(text, false) }
 
+// FirstLine shortens a text for a table or a heading: its first line, of which
+// 80 characters. What was left out shows as "...".
+func FirstLine(text string) string {
+	line, rest, _ := strings.Cut(strings.TrimSpace(text), "\n")
+	line = strings.TrimRight(line, "\r")
+	runes := []rune(line)
+	switch {
+	case len(runes) > 80:
+		line = string(runes[:77]) + "..."
+	case rest != "":
+		line += " ..."
+	}
+	return Plain(line)
+}
+
 // Safe removes what a terminal would act on but for colours: a build's output
 // must not set the title, move the cursor out of its line, write to the
 // clipboard or make the terminal answer.
