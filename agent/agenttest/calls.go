@@ -61,7 +61,11 @@ func (s *Server) claim(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.nonce = request.Nonce
-	finish(w, fault, wire.ClaimResponse{Token: Token, Task: s.task, Streams: s.lengths(nil), Limits: s.limits})
+	answer := wire.ClaimResponse{Token: Token, Task: s.task, Streams: s.lengths(nil), Limits: s.limits}
+	if s.now != nil {
+		answer.Now = s.now()
+	}
+	finish(w, fault, answer)
 }
 
 func (s *Server) heartbeat(w http.ResponseWriter, r *http.Request) {

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/muster-ci/muster/core"
 	"github.com/muster-ci/muster/internal/wire"
@@ -52,6 +53,7 @@ type Server struct {
 	requests     int
 	nonce        string
 	stop         string
+	now          func() time.Time // the platform's, nil for one that does not tell it
 	heartbeats   int
 	streams      map[int][]byte
 	archives     archives
@@ -96,6 +98,13 @@ func (s *Server) SetBundle(bundle []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.bundle = bundle
+}
+
+// SetNow gives the Server a clock, which it tells in the claim's answer.
+func (s *Server) SetNow(now func() time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.now = now
 }
 
 // Stop asks the agent to stop, with its next acknowledgement.

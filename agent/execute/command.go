@@ -144,7 +144,8 @@ func (o outcome) note(out *stream.StepWriter) error {
 // watched notes when output was last taken.
 type watched struct {
 	out     io.Writer
-	last    atomic.Int64 // time of the last write, in nanoseconds
+	began   time.Time
+	last    atomic.Int64 // from began to the last write; no time of day, which jumps
 	writing atomic.Bool
 }
 
@@ -154,7 +155,7 @@ func (w *watched) Write(p []byte) (int, error) {
 	w.writing.Store(true)
 	defer w.writing.Store(false)
 	n, err := w.out.Write(p)
-	w.last.Store(time.Now().UnixNano())
+	w.last.Store(int64(time.Since(w.began)))
 	return n, err
 }
 
@@ -165,8 +166,7 @@ func (j *job) watch(ctx context.Context, limit time.Duration, out io.Writer) (w 
 		limit = j.cfg.NoOutput
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
-	w = &watched{out: out}
-	w.last.Store(time.Now().UnixNano())
+	w = &watched{out: out, began: time.Now()}
 	go func() {
 		timer := time.NewTimer(limit)
 		defer timer.Stop()
@@ -176,7 +176,7 @@ func (j *job) watch(ctx context.Context, limit time.Duration, out io.Writer) (w 
 				return
 			case <-timer.C:
 			}
-			quiet := time.Since(time.Unix(0, w.last.Load()))
+			quiet := time.Since(w.began) - time.Duration(w.last.Load())
 			switch {
 			case w.writing.Load():
 				timer.Reset(limit)

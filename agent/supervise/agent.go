@@ -22,8 +22,12 @@ import (
 // Deps are what an Agent leans on.
 type Deps struct {
 	Logger hclog.Logger
-	Clock  core.Clock
-	NewID  func() string
+	// Clock is the client's, which counts until the claim is answered.
+	Clock core.Clock
+	NewID func() string
+	// Elapsed begins to count, by a clock that nobody sets; nil is the monotonic
+	// one.
+	Elapsed func() (since func() time.Duration)
 	// Processes starts the build's commands.
 	Processes *process.Table
 	// Sweep ends every process that the build left behind: process.StopAll in
@@ -43,6 +47,9 @@ func New(cfg Config, deps Deps) (*Agent, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
+	if deps.Elapsed == nil {
+		deps.Elapsed = monotonic
+	}
 	return &Agent{cfg: cfg, deps: deps, client: stream.NewClient(cfg.Addresses)}, nil
 }
 
@@ -54,6 +61,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	a.follow(claim.Now)
 	attempt := claim.Task.Attempt.ID
 	logger := a.deps.Logger.With("attempt_id", attempt, "task_id", claim.Task.Spec.Task)
 	logger.Info("task claimed", "job", claim.Task.Spec.Plan.Name)

@@ -62,6 +62,9 @@ type ClaimResponse struct {
 	// Streams are the lengths that are durable already; empty for a first claim.
 	Streams map[int]int64 `json:"streams,omitempty"`
 	Limits  Limits        `json:"limits"`
+	// Now is the platform's time. The agent counts from it by its monotonic
+	// clock, so that no clock of a client gets into what a build shows.
+	Now time.Time `json:"now,omitzero"`
 }
 
 // Limits are what the operator allows an agent.

@@ -104,11 +104,20 @@ func (b *board) set(j *job, to core.JobStatus, reason string, at store.Time) {
 	case to == core.JobRunning:
 		j.StartedAt = at
 	case to.Ended():
-		j.StoppedAt, j.Waits = at, false
+		j.StoppedAt, j.Waits = later(at, j.StartedAt), false
 		b.ended = append(b.ended, j)
 		b.leave(j)
 	}
 	b.changedJobs.add(j.ID, j)
+}
+
+// later keeps an end from being dated before its beginning: the two may be of
+// different clocks.
+func later(a, b store.Time) store.Time {
+	if a.Time().Before(b.Time()) {
+		return b
+	}
+	return a
 }
 
 // enqueue has a queued job get its number and its tasks.
@@ -191,7 +200,7 @@ func (b *board) report(r core.TaskReport) bool {
 		t.StartedAt = at
 	}
 	if r.Status.Ended() {
-		t.StoppedAt = at
+		t.StoppedAt = later(at, t.StartedAt)
 	}
 	b.follow(b.jobs[t.Job], t, at)
 	return true

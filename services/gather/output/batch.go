@@ -244,7 +244,8 @@ func (b *batch) tell(a *attemptRow, e wire.Event) {
 }
 
 func (b *batch) newsOf(a *attemptRow) {
-	a.ToldAt, b.news[a.Pipeline] = store.At(b.now), true
+	a.tell(b.now)
+	b.news[a.Pipeline] = true
 }
 
 func (b *batch) step(id core.AttemptID, number int) *stepRow {

@@ -53,7 +53,7 @@ func (s *Service) claim(ctx context.Context, identity string, r wire.ClaimReques
 	s.deps.Logger.Info("attempt claimed", "attempt_id", id, "task_id", task.Spec.Task, "alloc_id", who.AllocationID, "streams", len(streams))
 	return wire.ClaimResponse{
 		Token: token, Task: task, Streams: streams,
-		Limits: wire.Limits{StepBytes: s.cfg.StepBytes, Heartbeat: s.cfg.Heartbeat},
+		Limits: wire.Limits{StepBytes: s.cfg.StepBytes, Heartbeat: s.cfg.Heartbeat}, Now: s.now(),
 	}, nil
 }
 

@@ -55,7 +55,7 @@ func TestEventsBecomeStepsAndReports(t *testing.T) {
 		want := []core.AttemptSteps{{Task: a.task, Attempt: a.id, Number: 1, Status: core.JobFailed, Reason: "step 1 failed", Steps: []core.Step{
 			{Number: 0, Name: "Checkout", Kind: "checkout", Status: core.StepSuccess, StartedAt: at, StoppedAt: end(1)},
 			{Number: 1, Name: "it's  a test", Kind: "run", Command: strings.Repeat("é", 2048), Background: true, Status: core.StepFailed, ExitCode: &code, Error: "out of memory", Truncated: true, StartedAt: at.Add(time.Second), StoppedAt: end(2), Bytes: 6},
-			{Number: 2, Name: "left over", Kind: "run", Status: core.StepLost, Error: "The agent did not say how this step ended.", StartedAt: at.Add(2 * time.Second), StoppedAt: end(0)},
+			{Number: 2, Name: "left over", Kind: "run", Status: core.StepLost, Error: "The agent did not say how this step ended.", StartedAt: at.Add(2 * time.Second), StoppedAt: end(2)},
 		}}}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("steps (-want +got):\n%s", diff)

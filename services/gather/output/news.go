@@ -76,6 +76,10 @@ func (n *news) next(ctx context.Context) ([]core.AttemptSteps, error) {
 			n.since = from
 		}
 	}
+	// What is told after the clock was set back is dated before what was seen.
+	if from := n.s.now().Add(-overlap); from.Before(n.since) {
+		n.since = from
+	}
 	n.told = found
 	changed, err := n.s.withSteps(ctx, fresh)
 	if err != nil {

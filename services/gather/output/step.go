@@ -49,7 +49,15 @@ func (s *stepRow) finish(e wire.Event, at time.Time) {
 		return
 	}
 	s.Status, s.ExitCode, s.Error, s.Truncated = e.StepStatus, e.ExitCode, e.Reason, e.Truncated
-	s.StoppedAt = store.At(at)
+	s.StoppedAt = later(store.At(at), s.StartedAt)
+}
+
+// later keeps what comes after from being dated before, whatever clocks say.
+func later(a, b store.Time) store.Time {
+	if a.Time().Before(b.Time()) {
+		return b
+	}
+	return a
 }
 
 // step converts the row; what the stream keeps is added by the caller.
@@ -88,7 +96,8 @@ func loseSteps(ctx context.Context, tx bun.IDB, ids []core.AttemptID, status cor
 		step, reason = core.StepTimedOut, ""
 	}
 	_, err := tx.NewUpdate().Model((*stepRow)(nil)).
-		Set("status = ?", step).Set("error = ?", reason).Set("stopped_at = ?", store.At(now)).
+		Set("status = ?", step).Set("error = ?", reason).
+		Set("stopped_at = CASE WHEN started_at > ?0 THEN started_at ELSE ?0 END", store.At(now)).
 		Where("attempt_id IN (?)", bun.List(ids)).Where("status = ?", core.StepRunning).Exec(ctx)
 	if err != nil {
 		return fmt.Errorf("ending steps that still ran: %w", err)

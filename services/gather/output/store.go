@@ -44,8 +44,15 @@ func (a *attemptRow) end(status core.JobStatus, reason string, now time.Time) bo
 	if a.Status.Ended() {
 		return false
 	}
-	a.Status, a.Reason, a.EndedAt, a.ToldAt = status, reason, store.At(now), store.At(now)
+	a.Status, a.Reason, a.EndedAt = status, reason, store.At(now)
+	a.tell(now)
 	return true
+}
+
+// tell dates the news of an attempt. Followers ask for what is newer than what
+// they have seen, so the date grows also when the clock is set back.
+func (a *attemptRow) tell(now time.Time) {
+	a.ToldAt = later(store.At(now), store.At(a.ToldAt.Time().Add(time.Microsecond)))
 }
 
 type tokenRow struct {
