@@ -54,7 +54,7 @@ func New(cfg Config, deps Deps) (*Agent, error) {
 }
 
 // Run claims the attempt and runs it. The end of ctx asks it to stop: the
-// build is canceled, its end is told, and Run returns as it does otherwise. It
+// build ends as the infrastructure's failure, which is told, and Run returns as it does otherwise. It
 // returns nil when the end of the task has been acknowledged.
 func (a *Agent) Run(ctx context.Context) error {
 	claim, identity, err := a.claim(ctx)
@@ -91,7 +91,9 @@ func (t *tracked) run(ctx context.Context) error {
 	build, interrupt := context.WithCancelCause(delivery)
 	defer interrupt(nil)
 	stopWatching := context.AfterFunc(ctx, func() {
-		interrupt(&execute.Interruption{Status: core.JobCanceled, Reason: "The agent was asked to stop (SIGTERM)."})
+		// People cancel through output. Who sends a signal is the client, which is
+		// drained or shut down: nothing that the job could help.
+		interrupt(&execute.Interruption{Status: core.JobInfrastructureFail, Reason: stoppedOutside})
 	})
 	defer stopWatching()
 	if limit := t.claim.Task.TimeLimit; limit > 0 {
@@ -141,6 +143,10 @@ func (t *tracked) sender(interrupt context.CancelCauseFunc) (*stream.Sender, err
 		},
 	})
 }
+
+// stoppedOutside is all that an agent knows of a signal. Placements knows the
+// cluster's words for it and puts them in its place.
+const stoppedOutside = "The job was stopped from outside (SIGTERM), as by a client that is drained or shut down."
 
 func stopReason(reason string) string {
 	if reason == "" || reason == "canceled" {

@@ -5,8 +5,8 @@
 // ends when the end of the task is acknowledged.
 //
 //	claim ──► run ──────────────────────────────► ended ──► delivered (nil)
-//	  │        ▲ canceled by output, by SIGTERM,    │
-//	  │        │ or by the time limit               └─► still undelivered after Linger (error)
+//	  │        ▲ ended by output, by the client's   │
+//	  │        │ SIGTERM or by the time limit       └─► still undelivered after Linger (error)
 //	  │        └── refused for good ──► everything is killed (error)
 //	  └─► refused, or not answered for ClaimFor (error)
 //

@@ -146,7 +146,9 @@ trap 'echo bye; exit 5' TERM; echo $$ > ../polite; while :; do sleep 0.05; done`
 	}
 }
 
-func TestSIGTERMEndsTheTaskAsCanceled(t *testing.T) {
+// TestSIGTERMIsTheInfrastructures: a client that is drained sends it, and what
+// people cancel comes another way.
+func TestSIGTERMIsTheInfrastructures(t *testing.T) {
 	t.Parallel()
 	s := agenttest.New(t, task(sh("echo $$ > ../pid; sleep 1000")), wire.Limits{})
 	b := start(t, s)
@@ -155,10 +157,10 @@ func TestSIGTERMEndsTheTaskAsCanceled(t *testing.T) {
 	if got := b.wait(); got != 0 {
 		t.Fatalf("got exit status %d, want 0", got)
 	}
-	if e := ending(t, s); e.Status != core.JobCanceled || !strings.Contains(e.Reason, "SIGTERM") {
+	if e := ending(t, s); e.Status != core.JobInfrastructureFail || !strings.Contains(e.Reason, "SIGTERM") {
 		t.Errorf("got %+v", e)
 	}
-	if e := end(t, s, first); e.StepStatus != core.StepCanceled {
+	if e := end(t, s, first); e.StepStatus != core.StepLost {
 		t.Errorf("got %+v", e)
 	}
 	if alive(t, filepath.Join(b.home, "pid")) {

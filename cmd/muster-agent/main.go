@@ -57,7 +57,7 @@ install copies this program into a folder of a Nomad client that is to carry
 it, under a name that tells its version, and prints the version, which the
 client announces in its metadata as muster_agents.
 
-SIGTERM cancels the build. Exit status: 0 when the end of the task has been
+SIGTERM ends the build as a failure of the infrastructure. Exit status: 0 when the end of the task has been
 acknowledged, whatever became of the build; 2 started wrongly; 3 the claim was
 not answered; 4 refused; 5 the output could not be delivered.
 `

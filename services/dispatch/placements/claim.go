@@ -207,8 +207,11 @@ func (s *Service) admit(ctx context.Context, access *core.SSHAccess) error {
 // ReportAgents implements core.Placements.
 func (s *Service) ReportAgents(ctx context.Context, reports []core.AgentReport) error {
 	ids := make([]core.AttemptID, len(reports))
+	words := map[core.AttemptID]string{}
 	for i, r := range reports {
-		ids[i] = r.Attempt
+		if ids[i] = r.Attempt; r.Status == core.JobInfrastructureFail {
+			words[r.Attempt] = s.whyStopped(ctx, r.Attempt)
+		}
 	}
 	return s.update(ctx, ids, func(_ context.Context, _ bun.Tx, c *change) error {
 		for _, r := range reports {
@@ -220,18 +223,19 @@ func (s *Service) ReportAgents(ctx context.Context, reports []core.AgentReport) 
 				c.end(a, failure(false, "%s", s.outOfMemory(a)), r.At, true)
 				continue
 			}
-			c.heed(a, r)
+			c.heed(a, r, words[r.Attempt])
 		}
 		return nil
 	})
 }
 
-// heed takes the word of an agent.
-func (c *change) heed(a *attempt, r core.AgentReport) {
+// heed takes the word of an agent. Stopped are the cluster's words for its wish
+// that the run ends, "" when it has none.
+func (c *change) heed(a *attempt, r core.AgentReport, stopped string) {
 	if r.Status.Ended() {
-		e := ending{status: r.Status, reason: r.Reason, retryable: r.Status == core.JobInfrastructureFail}
-		if e.retryable && !a.StopAt.IsZero() {
-			e = ending{status: core.JobCanceled}
+		e := ending{status: r.Status, reason: r.Reason}
+		if r.Status == core.JobInfrastructureFail {
+			e = c.broken(a, r, stopped)
 		}
 		c.end(a, e, r.At, true)
 		return

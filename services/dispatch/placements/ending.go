@@ -4,6 +4,7 @@ package placements
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 
 	"github.com/muster-ci/muster/core"
@@ -40,7 +41,7 @@ func (s *Service) ending(a *attempt) ending {
 	case cluster.Start:
 		return failure(true, "the job could not be started on %s: %s", onNode(a), reason)
 	case cluster.Killed:
-		return failure(true, "the job was stopped from outside: %s", reason)
+		return stoppedOutside(a, reason)
 	}
 	if a.claimed() {
 		return failure(true, "the agent on %s ended without a result: %s", onNode(a), reason)
@@ -50,6 +51,41 @@ func (s *Service) ending(a *attempt) ending {
 
 func failure(retryable bool, format string, args ...any) ending {
 	return ending{status: core.JobInfrastructureFail, reason: fmt.Sprintf(format, args...), retryable: retryable}
+}
+
+// stoppedOutside is the end of an attempt that its cluster, and not Muster, wanted.
+func stoppedOutside(a *attempt, reason string) ending {
+	return failure(true, "the job was stopped from outside on %s: %s", onNode(a), reason)
+}
+
+// whyStopped asks the cluster whether it is itself that ends a run: its agent
+// speaks sooner than the cluster's news, and knows of a signal only.
+func (s *Service) whyStopped(ctx context.Context, id core.AttemptID) string {
+	found, err := s.deps.Cluster.Find(ctx, id)
+	if err != nil {
+		return "" // then the agent's own words have to do
+	}
+	if found.State == cluster.Running || found.State == cluster.Ended && found.Kind == cluster.Killed {
+		return found.Reason
+	}
+	return ""
+}
+
+// broken is the end of an attempt whose agent says that it could not go on: for
+// reasons of its own, or because somebody ended it. Who that was is better known
+// here.
+func (c *change) broken(a *attempt, r core.AgentReport, stopped string) ending {
+	limit := a.limit(c.cfg)
+	switch {
+	case !a.StopAt.IsZero():
+		return ending{status: core.JobCanceled}
+	case a.claimed() && c.now.After(a.ClaimedAt.Time().Add(limit+c.cfg.LimitSlack)):
+		return ending{status: core.JobTimedOut, reason: fmt.Sprintf("the job ran longer than its limit of %s", limit)}
+	case stopped != "":
+		return stoppedOutside(a, stopped)
+	default:
+		return ending{status: r.Status, reason: r.Reason, retryable: true}
+	}
 }
 
 func onNode(a *attempt) string {

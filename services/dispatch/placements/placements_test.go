@@ -154,7 +154,7 @@ func TestEndingsWithoutAgent(t *testing.T) {
 		{"memory", cluster.Memory, true, false, "more than its 4096 MiB (resource class medium); choose a larger one"},
 		{"lost", cluster.Lost, true, true, "node node1 was lost: because"},
 		{"start", cluster.Start, false, true, "could not be started"},
-		{"killed", cluster.Killed, true, true, "stopped from outside: because"},
+		{"killed", cluster.Killed, true, true, "stopped from outside on node node1: because"},
 		{"silent", cluster.None, true, true, "ended without a result: because"},
 		{"never claimed", cluster.None, false, true, "ended before it had its work: because"},
 	}

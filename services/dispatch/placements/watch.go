@@ -216,7 +216,7 @@ func (c *change) learn(a *attempt, n cluster.Allocation) {
 		c.learnEnded(a, n)
 		return
 	}
-	if a.Allocation == "" && n.ID != "" {
+	if n.ID != "" && (a.Allocation == "" || a.Node == "" && n.Node != "") { // a claim may have been first
 		a.Allocation, a.Node = n.ID, n.Node
 		c.touch(a)
 	}

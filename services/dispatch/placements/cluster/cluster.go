@@ -70,7 +70,8 @@ type Allocation struct {
 	// Kind says what kind of failure ended it; None for an ordinary end, which
 	// includes any exit code of the agent.
 	Kind Kind
-	// Reason is in the cluster's words: why it waits, or why it ended.
+	// Reason is in the cluster's words: why it waits, why it ended, or, of one that
+	// runs, why the cluster has asked it to end.
 	Reason string
 	// Created is when the attempt was submitted.
 	Created time.Time

@@ -37,8 +37,12 @@ func fromStub(a *api.AllocationListStub) cluster.Allocation {
 		out.Node = a.NodeID
 	}
 	agent := a.TaskStates[jobspec.AgentTask]
+	stopped := a.DesiredStatus != "" && a.DesiredStatus != api.AllocDesiredStatusRun
 	if agent != nil && agent.State == "running" && started(a.TaskStates) {
 		out.State = cluster.Running
+		if stopped {
+			out.Reason = whyStopped(a)
+		}
 	}
 	kind, reason := failure(a.TaskStates)
 	terminal := a.ClientStatus == api.AllocClientStatusComplete || a.ClientStatus == api.AllocClientStatusFailed
@@ -50,12 +54,24 @@ func fromStub(a *api.AllocationListStub) cluster.Allocation {
 		out.State, out.Kind, out.Reason = cluster.Ended, cluster.Lost, first(a.DesiredDescription, a.ClientDescription, "Nomad lost the allocation")
 	case terminal && kind != cluster.None:
 		out.State, out.Kind, out.Reason = cluster.Ended, kind, reason
-	case terminal && a.DesiredStatus != "" && a.DesiredStatus != api.AllocDesiredStatusRun:
-		out.State, out.Kind, out.Reason = cluster.Ended, cluster.Killed, first(a.DesiredDescription, "Nomad stopped the allocation")
+	case terminal && stopped:
+		out.State, out.Kind, out.Reason = cluster.Ended, cluster.Killed, whyStopped(a)
 	case terminal:
 		out.State, out.Reason = cluster.Ended, first(exit(agent), a.ClientDescription, "the allocation is "+a.ClientStatus)
 	}
 	return out
+}
+
+// migrating is what Nomad says of an allocation that has to leave its client.
+const migrating = "alloc is being migrated"
+
+// whyStopped puts Nomad's reason for the end of an allocation, which is none of
+// Muster's, so that one need not know Nomad.
+func whyStopped(a *api.AllocationListStub) string {
+	if a.DesiredDescription == migrating {
+		return migrating + " (its client is being drained, or somebody stopped the allocation)"
+	}
+	return first(a.DesiredDescription, "Nomad stopped the allocation")
 }
 
 // started tells whether each task has been started, whatever became of it: a

@@ -26,6 +26,7 @@ func TestFromStub(t *testing.T) {
 	pull := &api.TaskEvent{Type: api.TaskDriverFailure, Details: map[string]string{
 		"driver_error": "Failed to pull `nobody/nothing:1`: Error response from daemon: pull access denied for nobody/nothing"}}
 	oom := &api.TaskEvent{Type: api.TaskTerminated, Details: map[string]string{"oom_killed": "true"}, DisplayMessage: `Exit Code: 137, Exit Message: "OOM Killed"`}
+	const drained = "alloc is being migrated (its client is being drained, or somebody stopped the allocation)"
 	exited := &api.TaskEvent{Type: api.TaskTerminated, DisplayMessage: "Exit Code: 4"}
 	tests := []struct {
 		name   string
@@ -45,7 +46,9 @@ func TestFromStub(t *testing.T) {
 		{"memory", api.AllocationListStub{ClientStatus: "failed", TaskStates: map[string]*api.TaskState{"agent": task("dead", oom)}}, cluster.Ended, cluster.Memory, oom.DisplayMessage},
 		{"memory of a service", api.AllocationListStub{ClientStatus: "running", TaskStates: map[string]*api.TaskState{"service-1": task("dead", oom), "agent": task("running")}}, cluster.Running, cluster.None, ""},
 		{"lost", api.AllocationListStub{ClientStatus: "lost", ClientDescription: "alloc is unknown since its node is disconnected", DesiredDescription: "alloc is lost since its node is down"}, cluster.Ended, cluster.Lost, "alloc is lost since its node is down"},
-		{"drained", api.AllocationListStub{ClientStatus: "complete", DesiredStatus: "stop", DesiredDescription: "alloc is being migrated"}, cluster.Ended, cluster.Killed, "alloc is being migrated"},
+		{"drained", api.AllocationListStub{ClientStatus: "complete", DesiredStatus: "stop", DesiredDescription: "alloc is being migrated"}, cluster.Ended, cluster.Killed, drained},
+		{"being drained", api.AllocationListStub{ClientStatus: "running", DesiredStatus: "stop", DesiredDescription: "alloc is being migrated", TaskStates: map[string]*api.TaskState{"agent": task("running")}}, cluster.Running, cluster.None, drained},
+		{"stopped in some other way", api.AllocationListStub{ClientStatus: "complete", DesiredStatus: "evict"}, cluster.Ended, cluster.Killed, "Nomad stopped the allocation"},
 		{"agent exits", api.AllocationListStub{ClientStatus: "failed", TaskStates: map[string]*api.TaskState{"agent": task("dead", exited)}}, cluster.Ended, cluster.None, "the agent ended: Exit Code: 4"},
 		{"archive", api.AllocationListStub{ClientStatus: "failed", TaskStates: map[string]*api.TaskState{"agent": task("dead", &api.TaskEvent{Type: api.TaskArtifactDownloadFailed, DisplayMessage: "checksum did not match"})}}, cluster.Ended, cluster.Start, "checksum did not match"},
 	}
