@@ -55,6 +55,10 @@ type Claim struct {
 	// Nonce is random per agent process: the same process may claim again (its
 	// first answer was lost), another one may not.
 	Nonce string `json:"nonce"`
+	// Unfit says why this agent cannot be served, whoever it is: another try may
+	// have another one. If the claim is good, the attempt ends for this reason, and
+	// the claim is CodeConflict with it as its message.
+	Unfit string `json:"unfit,omitempty"`
 }
 
 // ClaimedTask is the work of an attempt with its secrets. It is never stored.

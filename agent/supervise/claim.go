@@ -24,7 +24,7 @@ func (a *Agent) claim(ctx context.Context) (wire.ClaimResponse, string, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, a.cfg.ClaimFor,
 		core.Errorf(core.CodeUnavailable, "the claim was not answered for %s", a.cfg.ClaimFor))
 	defer cancel()
-	request := wire.ClaimRequest{Nonce: a.deps.NewID(), AgentVersion: a.cfg.Version, Host: a.cfg.Host}
+	request := wire.ClaimRequest{Nonce: a.deps.NewID(), AgentVersion: a.cfg.Version, Host: a.cfg.Host, Speaks: wire.Ours()}
 	retry := stream.Backoff{Least: 100 * time.Millisecond, Most: 5 * time.Second}
 	refusedWith := ""
 	for tries := 1; ; tries++ {

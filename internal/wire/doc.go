@@ -20,6 +20,10 @@
 // sender that sends again from the last acknowledged offset can neither
 // duplicate nor drop a byte, whatever was lost on the way.
 //
+// A claim tells which protocols the agent speaks (Speaks), its answer which one
+// counts. Where there is none in common the claim is refused with 410, and the
+// attempt ends with the reason.
+//
 // Within one request frames are applied in order and in one transaction;
 // an answer of 200 means that they are durable. Answers of 401, 403 and 410 are
 // final for the agent: it stops its work. Everything else is tried again.

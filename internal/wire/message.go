@@ -51,6 +51,8 @@ type ClaimRequest struct {
 	Nonce        string `json:"nonce"`
 	AgentVersion string `json:"agent_version"`
 	Host         string `json:"host"`
+	// Speaks are the agent's protocols.
+	Speaks
 }
 
 // ClaimResponse is the work and how to report on it.
@@ -65,6 +67,8 @@ type ClaimResponse struct {
 	// Now is the platform's time. The agent counts from it by its monotonic
 	// clock, so that no clock of a client gets into what a build shows.
 	Now time.Time `json:"now,omitzero"`
+	// Protocol is the one that both speak from now on; 0 is the first.
+	Protocol int `json:"protocol,omitempty"`
 }
 
 // Limits are what the operator allows an agent.

@@ -68,6 +68,10 @@ func (s *Service) claim(ctx context.Context, c core.Claim, known cluster.Allocat
 		if err := ch.bind(a, c, known.ID); err != nil {
 			return err
 		}
+		if c.Unfit != "" {
+			ch.end(a, failure(true, "%s cannot run the job: %s", onNode(a), c.Unfit), ch.now, false)
+			return nil
+		}
 		sp = spec{}
 		if err := tx.NewSelect().Model(&sp).Where("id = ?", a.ID).Scan(ctx); err != nil {
 			return fmt.Errorf("reading the spec: %w", err)
@@ -80,6 +84,9 @@ func (s *Service) claim(ctx context.Context, c core.Claim, known cluster.Allocat
 	})
 	if err != nil {
 		return core.ClaimedTask{}, err
+	}
+	if c.Unfit != "" {
+		return core.ClaimedTask{}, core.Errorf(core.CodeConflict, "%s", c.Unfit)
 	}
 	// A class that the operator has taken away meanwhile is not worth a refusal.
 	class, _ := s.deps.Classes.Lookup(a.Executor, a.ResourceClass)

@@ -109,6 +109,30 @@ func TestClaimRefusals(t *testing.T) {
 	}
 }
 
+// TestUnfitAgents: an agent that output cannot serve ends the attempt with the
+// reason, if it is the attempt's at all.
+func TestUnfitAgents(t *testing.T) {
+	t.Parallel()
+	f := fakes().start(t, quick(), storetest.Open(t, "placements"))
+	id := f.placed(t)
+	f.cluster.Start(id)
+	f.until(t, "the node to be known", func() bool { return f.row(t, id).Node != "" })
+	stranger := core.Claim{Attempt: id, Allocation: "another", Nonce: "n", Unfit: "the agent is too old"}
+	if _, err := f.Claim(t.Context(), stranger); core.ErrorCode(err) != core.CodeForbidden {
+		t.Errorf("a foreign allocation: got %v, want forbidden", err)
+	}
+	own := stranger
+	own.Allocation = "alloc-" + string(id)
+	if _, err := f.Claim(t.Context(), own); core.ErrorCode(err) != core.CodeConflict || core.ErrorMessage(err) != own.Unfit {
+		t.Errorf("got %v, want a conflict with the reason", err)
+	}
+	got := f.final(t, id)
+	if want := "node node1 cannot run the job: the agent is too old"; got.Status != core.JobInfrastructureFail || !got.Retryable || got.Reason != want {
+		t.Errorf("ended as %+v, want %q and another try", got, want)
+	}
+	f.cleared(t, id)
+}
+
 // TestClaimWaitsForServices has an agent that is up before the containers
 // beside it. Whether the news of them comes or is lost, it gets its work once
 // they are there.

@@ -70,6 +70,31 @@ func TestClaimRefusals(t *testing.T) {
 	}
 }
 
+// TestProtocols: agents of an upgrade's other side are served as long as there is
+// a protocol that both speak; for others the attempt ends with the reason, which
+// placements is told.
+func TestProtocols(t *testing.T) {
+	t.Parallel()
+	h := sqlite(t, Config{})
+	claim := func(s wire.Speaks) (status int, answer wire.ClaimResponse, refused wire.Error) {
+		a := h.place()
+		request := wire.ClaimRequest{Nonce: nonce, Speaks: s}
+		if status = h.call("POST", wire.PathClaim, a.identity(a.self()), request, &answer); status != http.StatusOK {
+			h.call("POST", wire.PathClaim, a.identity(a.self()), request, &refused)
+		}
+		return status, answer, refused
+	}
+	for _, s := range []wire.Speaks{{}, wire.Ours(), {Oldest: wire.OldestProtocol, Newest: wire.Protocol + 1}} {
+		if status, answer, refused := claim(s); status != http.StatusOK || answer.Protocol < wire.OldestProtocol || answer.Protocol > wire.Protocol {
+			t.Errorf("%s: got %d with protocol %d (%s), want 200 with one of ours", s, status, answer.Protocol, refused.Message)
+		}
+	}
+	status, _, refused := claim(wire.Speaks{Oldest: wire.Protocol + 1, Newest: wire.Protocol + 2})
+	if status != http.StatusGone || !strings.Contains(refused.Message, "the agent is too new") {
+		t.Errorf("too new: got %d %q, want 410 and what to do", status, refused.Message)
+	}
+}
+
 func TestTokensAreBoundAndEnd(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, "output", func(t *testing.T, open func() *store.DB) {

@@ -35,10 +35,19 @@ func (s *Service) claim(ctx context.Context, identity string, r wire.ClaimReques
 	if len(r.Nonce) < 16 || len(r.Nonce) > 128 {
 		return wire.ClaimResponse{}, core.Errorf(core.CodeInvalid, "the nonce has %d bytes, it must have 16 to 128", len(r.Nonce))
 	}
-	task, err := s.deps.Peers.Placements.Claim(ctx, core.Claim{Attempt: id, Allocation: who.AllocationID, Nonce: r.Nonce})
+	wanted := core.Claim{Attempt: id, Allocation: who.AllocationID, Nonce: r.Nonce}
+	protocol, err := wire.Agree(wire.Ours(), r.Speaks)
+	if err != nil {
+		wanted.Unfit = err.Error()
+	}
+	task, err := s.deps.Peers.Placements.Claim(ctx, wanted)
 	if core.ErrorCode(err) == core.CodeConflict {
 		// Claimed by another, or over: asking again cannot help the agent.
 		return wire.ClaimResponse{}, &core.Error{Code: core.CodeConflict, Message: core.ErrorMessage(err), Err: errors.Join(errGone, err)}
+	}
+	if err == nil && wanted.Unfit != "" {
+		// A placements of a version that knows no such claim has granted it.
+		err = core.Errorf(core.CodeUnavailable, "%s; and placements is older than output", wanted.Unfit)
 	}
 	if err != nil {
 		return wire.ClaimResponse{}, fmt.Errorf("claiming: %w", err)
@@ -53,7 +62,9 @@ func (s *Service) claim(ctx context.Context, identity string, r wire.ClaimReques
 	s.deps.Logger.Info("attempt claimed", "attempt_id", id, "task_id", task.Spec.Task, "alloc_id", who.AllocationID, "streams", len(streams))
 	return wire.ClaimResponse{
 		Token: token, Task: task, Streams: streams,
-		Limits: wire.Limits{StepBytes: s.cfg.StepBytes, Heartbeat: s.cfg.Heartbeat}, Now: s.now(),
+		Limits:   wire.Limits{StepBytes: s.cfg.StepBytes, Heartbeat: s.cfg.Heartbeat},
+		Protocol: protocol,
+		Now:      s.now(),
 	}, nil
 }
 

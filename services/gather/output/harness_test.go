@@ -57,6 +57,9 @@ func (p *fakePlacements) Claim(_ context.Context, c core.Claim) (core.ClaimedTas
 	case p.nonces[c.Attempt] != "" && p.nonces[c.Attempt] != c.Nonce:
 		return core.ClaimedTask{}, core.Errorf(core.CodeConflict, "attempt %s is claimed", c.Attempt)
 	}
+	if c.Unfit != "" {
+		return core.ClaimedTask{}, core.Errorf(core.CodeConflict, "%s", c.Unfit)
+	}
 	p.nonces[c.Attempt] = c.Nonce
 	return p.tasks[c.Attempt], nil
 }
