@@ -123,13 +123,15 @@ job "projects" {
         destination = "local/muster.hcl"
       }
 
+      # Where a healthy database is, or else where one is that is ill: this task is
+      # not restarted for a crash of the database or a restart of Consul's agent.
       template {
         destination = "secrets/store.env"
         env         = true
         data        = <<-EOF
           {{ with secret "muster/data/services/projects/database" }}
           {{ $user := .Data.data.username }}{{ $password := .Data.data.password }}
-          {{ range service "postgres" }}MUSTER_STORE_DSN=postgres://{{ $user }}:{{ $password }}@{{ .Address }}:{{ .Port }}/muster{{ end }}
+          {{ with or (service "postgres") (service "postgres|any") }}{{ with index . 0 }}MUSTER_STORE_DSN=postgres://{{ $user }}:{{ $password }}@{{ .Address }}:{{ .Port }}/muster{{ end }}{{ end }}
           {{ end }}
         EOF
       }

@@ -34,6 +34,14 @@ job "postgres" {
       }
     }
 
+    # A crash is mended by a start, however often: nothing runs without it.
+    restart {
+      attempts = 10
+      interval = "5m"
+      delay    = "1s"
+      mode     = "delay"
+    }
+
     service {
       name     = "postgres"
       port     = "postgres"
