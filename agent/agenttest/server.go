@@ -58,6 +58,7 @@ type Server struct {
 	streams      map[int][]byte
 	archives     archives
 	knownTimings map[core.TestKey]wire.Timings
+	others       core.Siblings
 	changed      chan struct{} // closed and replaced when anything happens
 }
 
@@ -70,6 +71,7 @@ func New(t testing.TB, task core.ClaimedTask, limits wire.Limits) *Server {
 	mux.HandleFunc("POST "+wire.PathHeartbeat, s.heartbeat)
 	mux.HandleFunc("GET "+wire.PathSource, s.source)
 	mux.HandleFunc("POST "+wire.PathTimings, s.timings)
+	mux.HandleFunc("POST "+wire.PathSiblings, s.siblings)
 	s.archiveRoutes(mux)
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.CloseClientConnections)

@@ -39,12 +39,13 @@ func (j *job) activities() []activity {
 func (j *job) planned(step core.StepPlan) activity {
 	a := activity{name: step.Name, kind: string(step.Kind), when: step.When}
 	switch {
-	case step.Kind == core.StepRun && step.Run != nil && step.Run.Deploy && j.task.Spec.Plan.Parallelism > 1:
-		a.run = refuse("The deploy step of a job with several tasks is not supported by Muster yet; move it into a run step of a job that requires this one.")
 	case step.Kind == core.StepRun && step.Run != nil:
 		run := *step.Run
 		a.command, a.when, a.background = run.Command, run.When, run.Background
 		a.run = func(ctx context.Context, out *stream.StepWriter) (outcome, error) { return j.command(ctx, run, out) }
+		if run.Deploy {
+			j.plannedDeploy(run, &a)
+		}
 	case step.Kind == core.StepCheckout && step.Checkout != nil:
 		plan := *step.Checkout
 		a.run = func(ctx context.Context, out *stream.StepWriter) (outcome, error) { return j.checkout(ctx, plan, out) }

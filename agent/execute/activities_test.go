@@ -48,18 +48,16 @@ func TestAStepThatTheAgentDoesNotKnowFails(t *testing.T) {
 	for name, step := range map[string]core.StepPlan{
 		"unknown": {Kind: "levitate", Name: "Levitate"},
 		"empty":   {Kind: core.StepSaveCache, Name: "Saving Cache"},
-		"deploy":  {Kind: core.StepRun, Name: "x", Run: &core.RunStep{Command: "true", Deploy: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			task := core.ClaimedTask{}
-			task.Spec.Plan.Parallelism = 2
 			task.Spec.Plan.Steps = []core.StepPlan{step, touch(name+"-next", ""), touch(name+"-failed", core.WhenOnFail)}
 			result, err := newRunner(t).Run(t.Context(), task)
 			if err != nil || result.Status != core.JobFailed {
 				t.Fatalf("got %+v, %v", result, err)
 			}
-			if want := map[string]string{"unknown": `"levitate"; update`, "empty": `"save_cache"; update`, "deploy": "deploy step"}[name]; !strings.Contains(result.Reason, want) {
+			if want := map[string]string{"unknown": `"levitate"; update`, "empty": `"save_cache"; update`}[name]; !strings.Contains(result.Reason, want) {
 				t.Errorf("the reason is %q, without %q", result.Reason, want)
 			}
 			if _, err := os.Stat(filepath.Join(folder, name+"-next")); err == nil {

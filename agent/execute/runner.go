@@ -54,6 +54,10 @@ type Deps struct {
 	Masks     *mask.Set
 	// Tokens asks for OIDC tokens of the job; nil for none.
 	Tokens func(ctx context.Context, audience []string) (core.JobTokens, error)
+	// Siblings returns how the other tasks of the job are, as soon as that is
+	// another answer than the known version, and after wait otherwise. It is asked
+	// again after CodeUnavailable.
+	Siblings func(ctx context.Context, known string, wait time.Duration) (core.Siblings, error)
 	// Outside hands what comes for a job with SSH through the gateway to serve,
 	// until ctx ends; nil for none.
 	Outside func(ctx context.Context, serve func(net.Conn))

@@ -183,6 +183,7 @@ func (t *tracked) build(ctx, delivery context.Context) error {
 		Masks:     t.masks,
 		Source:    t.client.Source,
 		Tokens:    t.jobTokens,
+		Siblings:  t.siblings,
 		Outside:   t.outside,
 		Answer:    t.register,
 		Archives:  archives,

@@ -23,6 +23,7 @@ type line struct {
 	t      *testing.T
 	server *agenttest.Server
 	copies string
+	change func(*core.TaskSpec) // of the tasks, nil for nothing
 }
 
 func newLine(t *testing.T) *line {
@@ -46,6 +47,9 @@ func (l *line) jobIn(home string, steps ...core.StepPlan) (_, status string, out
 	}
 	task.Spec.Plan.Steps = steps
 	task.Secrets = []core.EnvVar{{Name: "FLAVOR", Value: "sweet"}}
+	if l.change != nil {
+		l.change(&task.Spec)
+	}
 	l.server.SetTask(task)
 	path := filepath.Join(l.t.TempDir(), "identity")
 	must(l.t, os.WriteFile(path, []byte(agenttest.Identity), 0o600))

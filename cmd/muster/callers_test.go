@@ -63,6 +63,7 @@ var callers = map[string][]string{
 	"workflows/pipeline-workflows":        {"gateway", "pipelines"},
 	"workflows/report-serials":            {"queue"},
 	"workflows/report-tasks":              {"queue"},
+	"workflows/task-siblings":             {"output"},
 	"workflows/task-specs":                {"placements", "queue"},
 }
 

@@ -186,7 +186,7 @@ func makeOutput(m *seams) (*running, error) {
 		Logger: m.logger.Named("output"), Clock: time.Now, DB: db, Hints: m.hints, Metrics: m.metrics,
 		Objects: bucket, Verifier: m.agents, Sealer: m.sealer,
 		Peers: output.Peers{
-			Placements: p.Placements(), Results: p.Results(), JobTokens: p.JobTokens(),
+			Placements: p.Placements(), Results: p.Results(), JobTokens: p.JobTokens(), Siblings: p.TaskSiblings(),
 			Readers: func(ctx context.Context, token string) (core.UserID, error) {
 				user, err := users.Authenticate(ctx, token)
 				return user.ID, err

@@ -45,6 +45,9 @@ func (p Peers) Jobs() *Jobs { return NewJobs(p.caller("workflows")) }
 // Tasks returns a client of core.Tasks.
 func (p Peers) Tasks() *Tasks { return NewTasks(p.caller("workflows")) }
 
+// TaskSiblings returns a client of core.TaskSiblings.
+func (p Peers) TaskSiblings() *TaskSiblings { return NewTaskSiblings(p.caller("workflows")) }
+
 // Queue returns a client of core.Queue.
 func (p Peers) Queue() *Queue { return NewQueue(p.caller("queue")) }
 

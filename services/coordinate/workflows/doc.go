@@ -5,7 +5,8 @@
 //
 // It is called by pipelines (CreateWorkflows, CancelPipelineWorkflows), by
 // gateway for people (reading, cancel, rerun, approve), by placements
-// (TaskSpecs) and by queue (ReportTasks, ReportSerials). It calls queue alone:
+// (TaskSpecs), by queue (ReportTasks, ReportSerials) and by output for tasks that
+// wait for others of their job (TaskSiblings). It calls queue alone:
 // Enqueue, CancelTasks and Waiting, and for serial groups ClaimSerials,
 // ReleaseSerials and SerialsWaiting (hold.go).
 //

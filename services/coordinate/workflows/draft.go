@@ -63,7 +63,7 @@ func newJob(w *workflow, place int, p core.JobPlan, now store.Time) *job {
 	id := jobID(w.ID, place)
 	j := &job{
 		ID: id, Workflow: w.ID, Index: place, Pipeline: w.Pipeline, Project: w.Project,
-		Name: p.Name, Type: p.Type, Origin: id, Persists: hasStep(p, core.StepPersistToWorkspace), CreatedAt: now,
+		Name: p.Name, Type: p.Type, Origin: id, Persists: hasStep(p, core.StepPersistToWorkspace), Deploys: hasDeploy(p), CreatedAt: now,
 		jobState: jobState{Status: core.JobBlocked},
 	}
 	switch p.Type {

@@ -32,5 +32,8 @@ func (s *Service) Routes(r gin.IRouter) {
 	r.POST("/task-specs", httpx.Callers("placements", "queue"), httpx.Method(s.TaskSpecs))
 	r.POST("/report-tasks", httpx.Callers("queue"), httpx.Action(s.ReportTasks))
 	r.POST("/report-serials", httpx.Callers("queue"), httpx.Method(s.ReportSerials))
+
+	// core.TaskSiblings
+	r.POST("/task-siblings", httpx.Callers("output"), httpx.Method(s.TaskSiblings))
 	httpx.StuckRoutes(r, s.stuck)
 }

@@ -24,7 +24,7 @@ func TestRoutes(t *testing.T) {
 		served[r.Path] = true
 	}
 	upper := regexp.MustCompile(`([a-z])([A-Z])`)
-	for _, noun := range []reflect.Type{reflect.TypeFor[core.Workflows](), reflect.TypeFor[core.Jobs](), reflect.TypeFor[core.Tasks](), reflect.TypeFor[core.Stuck]()} {
+	for _, noun := range []reflect.Type{reflect.TypeFor[core.Workflows](), reflect.TypeFor[core.Jobs](), reflect.TypeFor[core.Tasks](), reflect.TypeFor[core.TaskSiblings](), reflect.TypeFor[core.Stuck]()} {
 		for m := range noun.NumMethod() {
 			path := "/" + strings.ToLower(upper.ReplaceAllString(noun.Method(m).Name, "$1-$2"))
 			if !served[path] {

@@ -74,6 +74,7 @@ func (s *Service) tell(ctx context.Context, b *board) {
 	if len(b.stops) > 0 {
 		s.hints.Notify(handoverTopic)
 	}
+	s.tellSiblings(b)
 	s.metrics.count(b)
 	for _, w := range b.workflows {
 		if w.StoppedAt == b.now {

@@ -103,6 +103,7 @@ type job struct {
 	Origin   core.JobID `bun:"origin_id"`
 	Copied   bool       `bun:"copied"`
 	Persists bool       `bun:"persists"` // it leaves files in the workspace
+	Deploys  bool       `bun:"deploys"`  // its first task waits for the others
 	// Hold is what the job needs of a serial group, "" for a kept job.
 	Hold      core.SerialID `bun:"hold_id"`
 	SerialKey string        `bun:"serial_key"`

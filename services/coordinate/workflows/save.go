@@ -132,10 +132,14 @@ func (s *Service) saveQueued(ctx context.Context, tx bun.Tx, b *board) error {
 	var tasks []*task
 	var handovers []*handover
 	for _, j := range b.queued {
-		for i := range j.Parallelism {
+		for _, i := range j.order() {
 			t := &task{ID: taskID(j.ID, i), Job: j.ID, Workflow: j.Workflow, Index: i, taskState: taskState{Status: core.JobQueued}}
 			tasks = append(tasks, t)
-			handovers = append(handovers, newHandover(b.workflows[j.Workflow], j, t, b.now))
+			h := newHandover(b.workflows[j.Workflow], j, t, b.now)
+			if j.Deploys && i == 0 {
+				h.DueAt = store.At(b.now.Time().Add(time.Microsecond)) // last also where a loop claims them
+			}
+			handovers = append(handovers, h)
 		}
 	}
 	if err := insert(ctx, tx, tasks); err != nil {

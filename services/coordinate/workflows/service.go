@@ -6,6 +6,7 @@ import (
 	"context"
 	"embed"
 	"fmt"
+	"sync"
 	"sync/atomic"
 
 	"github.com/hashicorp/go-hclog"
@@ -53,12 +54,16 @@ type Service struct {
 	stuck     *work.Shelf
 	lineages  *lineages
 	migrated  atomic.Bool
+	stopped   chan struct{} // closed when Run ends
+	leave     func()
 }
 
 var (
 	_ core.Workflows = (*Service)(nil)
 	_ core.Jobs      = (*Service)(nil)
 	_ core.Tasks     = (*Service)(nil)
+
+	_ core.TaskSiblings = (*Service)(nil)
 )
 
 // New makes the service; it starts nothing and does not touch the database.
@@ -69,7 +74,9 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	s := &Service{
 		cfg: cfg, logger: deps.Logger, clock: deps.Clock, db: deps.DB,
 		hints: deps.Hints, queue: deps.Queue, results: deps.Results, serials: deps.Serials,
+		stopped: make(chan struct{}),
 	}
+	s.leave = sync.OnceFunc(func() { close(s.stopped) })
 	s.stuck = &work.Shelf{
 		Service: "workflows", DB: s.db, Hints: s.hints, Clock: s.clock,
 		Topics: map[string]string{handoverTable: handoverTopic, branchTable: branchTopic, holdTable: holdTopic},
@@ -95,6 +102,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 
 // Run migrates the tables and works them until ctx ends.
 func (s *Service) Run(ctx context.Context) error {
+	defer s.leave()
 	if err := s.db.MigrateEmbedded(ctx, migrations); err != nil {
 		if ctx.Err() != nil {
 			return nil // asked to stop before it began

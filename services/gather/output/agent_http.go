@@ -27,6 +27,7 @@ func (s *Service) AgentRoutes(r gin.IRouter) {
 	g.POST(wire.PathHeartbeat, s.serveHeartbeat) // a sign of life
 	g.GET(wire.PathSource, s.serveSource)        // the git bundle
 	g.POST(wire.PathTimings, s.serveTimings)     // how long the job's tests take
+	g.POST(wire.PathSiblings, s.serveSiblings)   // how the job's other tasks are
 	s.archiveRoutes(g)
 	s.grantRoutes(g)
 }

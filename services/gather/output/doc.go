@@ -7,7 +7,8 @@
 // gateway (core.Output) or straight to 8585; placements closes and stops
 // attempts through core.OutputControl. It calls core.Placements to check claims
 // and, out of its own rows, to report what agents said; it asks identity whether
-// a reader's token is good, and keeps old output in the object store.
+// a reader's token is good and workflows how the other tasks of a job are, and
+// keeps old output in the object store.
 //
 //	agent ─ frames ─► decode, compress ─► committer: one transaction for all that wait
 //	                                          │ attempts, steps, streams, chunks, reports

@@ -94,6 +94,7 @@ type harness struct {
 	placements *fakePlacements
 	results    *fakeResults
 	tokens     *fakeTokens
+	siblings   fakeSiblings
 	issuer     *workload.Local
 	objects    *objects.Store
 	sealer     *secrets.Keyset
@@ -154,7 +155,7 @@ func (h *harness) start() {
 	h.t.Helper()
 	service, err := New(h.cfg, Deps{
 		Logger: hclog.NewNullLogger(), Clock: h.now, DB: h.open(), Hints: h.hints, Metrics: prometheus.NewRegistry(),
-		Objects: h.objects, Verifier: h.issuer, Sealer: h.sealer, Peers: Peers{Placements: h.placements, Results: h.results, JobTokens: h.tokens, Readers: func(_ context.Context, token string) (core.UserID, error) {
+		Objects: h.objects, Verifier: h.issuer, Sealer: h.sealer, Peers: Peers{Placements: h.placements, Results: h.results, JobTokens: h.tokens, Siblings: &h.siblings, Readers: func(_ context.Context, token string) (core.UserID, error) {
 			if !strings.HasPrefix(token, readerToken) {
 				return "", core.Errorf(core.CodeUnauthorized, "the token is not valid")
 			}

@@ -46,6 +46,7 @@ type Peers struct {
 	Placements core.Placements
 	Results    Results
 	JobTokens  core.JobTokenIssuer
+	Siblings   core.TaskSiblings
 	// Readers returns whose a personal token is that may read output, and an
 	// error of core otherwise. It guards the routes for people only.
 	Readers func(ctx context.Context, token string) (core.UserID, error)

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package workflows
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/muster-ci/muster/core"
+)
+
+// deploying is a job of three tasks that ends with a deploy step.
+func deploying(name string) core.JobPlan {
+	j := build(name)
+	j.Parallelism = 3
+	j.Steps = []core.StepPlan{{Kind: core.StepRun, Name: "deploy", Run: &core.RunStep{Command: "true", Deploy: true}}}
+	return j
+}
+
+// TestSiblings follows the tasks of a job from the first one's point of view,
+// through a try that the infrastructure failed.
+func TestSiblings(t *testing.T) {
+	each(t, func(t *testing.T, b *bench) {
+		b.create(plan("w", deploying("ship"), build("other")))
+		b.deliver()
+		ship := b.job("w", "ship").ID
+		ask := func() core.Siblings {
+			t.Helper()
+			found, err := b.svc.TaskSiblings(b.ctx, core.SiblingQuery{Task: taskID(ship, 0)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return found
+		}
+		last := ask()
+		for _, step := range []struct {
+			index, attempt int
+			status         core.JobStatus
+			want           []core.Sibling
+		}{
+			{1, 1, core.JobRunning, []core.Sibling{{Index: 1, Status: core.JobRunning, Attempt: 1}, {Index: 2, Status: core.JobQueued}}},
+			{2, 1, core.JobSuccess, []core.Sibling{{Index: 1, Status: core.JobRunning, Attempt: 1}, {Index: 2, Status: core.JobSuccess, Attempt: 1}}},
+			{1, 2, core.JobQueued, []core.Sibling{{Index: 1, Status: core.JobQueued, Attempt: 2}, {Index: 2, Status: core.JobSuccess, Attempt: 1}}},
+			{1, 2, core.JobRunning, []core.Sibling{{Index: 1, Status: core.JobRunning, Attempt: 2}, {Index: 2, Status: core.JobSuccess, Attempt: 1}}},
+			{1, 2, core.JobFailed, []core.Sibling{{Index: 1, Status: core.JobFailed, Attempt: 2}, {Index: 2, Status: core.JobSuccess, Attempt: 1}}},
+		} {
+			b.reportTask(taskID(ship, step.index), step.attempt, step.status)
+			got := ask()
+			if diff := cmp.Diff(step.want, got.Tasks); diff != "" {
+				t.Errorf("after %+v (-want +got):\n%s", step, diff)
+			}
+			if got.Version == last.Version {
+				t.Errorf("after %+v the version is still %s", step, got.Version)
+			}
+			last = got
+		}
+		if _, err := b.svc.TaskSiblings(b.ctx, core.SiblingQuery{Task: "none"}); core.ErrorCode(err) != core.CodeNotFound {
+			t.Errorf("an unknown task: got %v", err)
+		}
+	})
+}
+
+// TestSiblingsWait: who knows all there is waits for the next change, or for the
+// end of its patience, of its call, or of the service.
+func TestSiblingsWait(t *testing.T) {
+	each(t, func(t *testing.T, b *bench) {
+		b.svc.cfg.Poll = time.Hour // the hint alone
+		b.create(plan("w", deploying("ship")))
+		ship := b.job("w", "ship").ID
+		known, err := b.svc.TaskSiblings(b.ctx, core.SiblingQuery{Task: taskID(ship, 0)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		query := core.SiblingQuery{Task: taskID(ship, 0), Known: known.Version, Wait: time.Hour}
+		type answer struct {
+			found core.Siblings
+			err   error
+		}
+		wait := func(ctx context.Context) <-chan answer {
+			got := make(chan answer, 1)
+			go func() {
+				found, err := b.svc.TaskSiblings(ctx, query)
+				got <- answer{found, err}
+			}()
+			return got
+		}
+		waiting := wait(b.ctx)
+		b.reportTask(taskID(ship, 2), 1, core.JobRunning)
+		if got := <-waiting; got.err != nil || got.found.Version == known.Version || got.found.Tasks[1].Status != core.JobRunning {
+			t.Fatalf("got %+v", got)
+		} else {
+			query.Known = got.found.Version
+		}
+		gone, cancel := context.WithCancel(b.ctx)
+		waiting = wait(gone)
+		cancel()
+		if got := <-waiting; got.err == nil {
+			t.Errorf("a call that ended was answered: %+v", got)
+		}
+		short := query
+		short.Wait = time.Millisecond
+		if found, err := b.svc.TaskSiblings(b.ctx, short); err != nil || found.Version != query.Known {
+			t.Errorf("after its patience: got %+v, %v", found, err)
+		}
+		waiting = wait(b.ctx)
+		b.svc.leave()
+		if got := <-waiting; got.err != nil || got.found.Version != query.Known {
+			t.Errorf("at the end of the service: got %+v", got)
+		}
+	})
+}
+
+// TestTheDeployingTaskIsQueuedLast: it must not take the only slot from those
+// for which it waits. Elsewhere the first task comes first.
+func TestTheDeployingTaskIsQueuedLast(t *testing.T) {
+	each(t, func(t *testing.T, b *bench) {
+		wide := build("wide")
+		wide.Parallelism = 2
+		b.create(plan("w", deploying("ship"), wide))
+		b.deliver()
+		order, _ := b.queue.snapshot()
+		var got []int
+		ship := b.job("w", "ship").ID
+		for _, id := range order {
+			for i := range 3 {
+				if id == taskID(ship, i) {
+					got = append(got, i)
+				}
+			}
+		}
+		if len(got) != 3 || got[2] != 0 {
+			t.Errorf("the tasks came to the queue as %v, want 0 at the end", got)
+		}
+		j := job{jobState: jobState{}, Parallelism: 3}
+		if diff := cmp.Diff([]int{0, 1, 2}, j.order()); diff != "" {
+			t.Errorf("the order of another job (-want +got):\n%s", diff)
+		}
+	})
+}
