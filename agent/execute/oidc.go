@@ -12,9 +12,12 @@ import (
 	"github.com/muster-ci/muster/core"
 )
 
-// tokenWait is how long the beginning of a job waits for its OIDC tokens, with
-// all tries.
-const tokenWait = 15 * time.Second
+// tokenWait is how long somebody waits for tokens of the job, with all tries, and
+// tokenEvery how long after one the next comes.
+const (
+	tokenWait  = 15 * time.Second
+	tokenEvery = time.Second
+)
 
 // fetched is what became of asking for them.
 type fetched struct {
@@ -31,21 +34,33 @@ func (j *job) fetchTokens(ctx context.Context) {
 	go func() {
 		ctx, cancel := context.WithTimeout(ctx, tokenWait)
 		defer cancel()
-		for {
-			tokens, err := j.deps.Tokens(ctx, nil)
-			code := core.ErrorCode(err)
-			if err == nil || code == core.CodeInvalid || code == core.CodeForbidden || code == core.CodeNotFound || ctx.Err() != nil {
-				j.tokens <- fetched{tokens, err}
-				return
-			}
-			select {
-			case <-ctx.Done():
-				j.tokens <- fetched{err: err}
-				return
-			case <-time.After(time.Second):
-			}
-		}
+		tokens, err := askTokens(ctx, tokenEvery, nil, j.deps.Tokens)
+		j.tokens <- fetched{tokens, err}
 	}()
+}
+
+// askTokens asks until there are tokens, it is told no, or ctx ends. Whoever
+// signs may be away for a moment.
+func askTokens(ctx context.Context, every time.Duration, audience []string, ask func(context.Context, []string) (core.JobTokens, error)) (core.JobTokens, error) {
+	var last error
+	for {
+		tokens, err := ask(ctx, audience)
+		switch core.ErrorCode(err) {
+		case core.CodeInvalid, core.CodeForbidden, core.CodeNotFound, core.CodeExhausted:
+			return tokens, err
+		}
+		if err == nil {
+			return tokens, nil
+		}
+		if last == nil || ctx.Err() == nil {
+			last = err // what it says when time is up tells less
+		}
+		select {
+		case <-ctx.Done():
+			return core.JobTokens{}, last
+		case <-time.After(every):
+		}
+	}
 }
 
 // addTokens puts the tokens into the environment, masked, and returns the lines
@@ -85,7 +100,9 @@ func (j *job) tokenFor(ctx context.Context, request answer.TokenRequest) (answer
 	case j.deps.Tokens == nil:
 		return answer.Token{}, core.Errorf(core.CodeUnavailable, "this job has no OIDC tokens")
 	}
-	tokens, err := j.deps.Tokens(ctx, request.Audience)
+	waited, cancel := context.WithTimeout(ctx, tokenWait)
+	defer cancel()
+	tokens, err := askTokens(waited, tokenEvery, request.Audience, j.deps.Tokens)
 	if err != nil {
 		return answer.Token{}, core.Errorf(core.ErrorCode(err), "%s", core.ErrorMessage(err))
 	}

@@ -19,7 +19,7 @@ func adminCommand(o *options) *cobra.Command {
 	cmd := &cobra.Command{Use: "admin", Short: "Look after an installation; administrators only"}
 	stuck := &cobra.Command{Use: "stuck", Short: "Work that failed too often and was set aside"}
 	stuck.AddCommand(stuckListCommand(o), stuckRetryCommand(o))
-	cmd.AddCommand(stuck)
+	cmd.AddCommand(stuck, keysCommand(o))
 	return cmd
 }
 

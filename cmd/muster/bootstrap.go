@@ -36,7 +36,7 @@ func bootstrapCommand() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			config.Out = cmd.OutOrStdout()
-			config.Tables, config.Encrypting = withTables(), []string{"identity", "output", "pipelines", "projects"}
+			config.Tables, config.Encrypting, config.Signing = withTables(), []string{"output", "pipelines", "projects"}, []string{"identity"}
 			if err := bootstrapTargets(&config, only); err != nil {
 				return err
 			}

@@ -43,6 +43,7 @@ func scripts() map[string][]gatewaytest.JobScript {
 		"stays":    {{Name: "server", Steps: []gatewaytest.StepScript{{Name: "Serve", Output: "listening\n"}}, Stays: true}},
 		"lost":     {{Name: "build", Steps: build.Steps[1:], Lost: "node n1 was lost: alloc is lost since its node is down"}},
 		"idle":     nil,
+		"keys":     nil,
 		"stuck":    nil,
 		"serial":   {build},
 		"orbs":     nil,

@@ -46,7 +46,7 @@ func makeGateway(m *seams) (*running, error) {
 			Pipelines: p.Pipelines(), Workflows: p.Workflows(), Jobs: p.Jobs(), Queue: p.Queue(), Serials: p.Serials(), Output: p.Output(), Archives: p.Archives(), Results: p.Results(),
 			Usage:         p.Output(),
 			Continuations: p.Continuations(), Stuck: stuck,
-			SSHKeys: p.SSHKeys(), SSHPlaces: p.SSHPlaces(), JobTokens: p.JobTokens(),
+			SSHKeys: p.SSHKeys(), SSHPlaces: p.SSHPlaces(), JobTokens: p.JobTokens(), SigningKeys: p.SigningKeys(),
 		},
 	})
 	if err != nil {
@@ -230,7 +230,7 @@ func makeIdentity(m *seams) (*running, error) {
 		return nil, err
 	}
 	s, err := identity.New(cfg, identity.Deps{
-		Logger: m.logger.Named("identity"), Clock: time.Now, NewID: core.NewID, DB: db, Sealer: m.sealer, FirstToken: m.firstToken,
+		Logger: m.logger.Named("identity"), Clock: time.Now, NewID: core.NewID, DB: db, Signer: m.signer, FirstToken: m.firstToken,
 	})
 	if err != nil {
 		return nil, err

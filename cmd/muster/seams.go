@@ -46,6 +46,7 @@ type seams struct {
 	identity func(service string) tokens
 	keeper   secrets.Keeper // nil where secrets are a keyset
 	sealer   secrets.Sealer
+	signer   secrets.Signer
 	modules  []module.Module // what the seams themselves have to run
 	// tokenFile takes the first administrator's token where there is no Vault.
 	tokenFile string
@@ -159,7 +160,7 @@ func (m *seams) openSecrets() error {
 		if err != nil {
 			return fmt.Errorf("opening the keyset: %w", err)
 		}
-		m.sealer = keyset
+		m.sealer, m.signer = keyset, keyset
 		return nil
 	}
 	vault, err := secrets.NewVault(secrets.VaultConfig{
@@ -168,7 +169,7 @@ func (m *seams) openSecrets() error {
 	if err != nil {
 		return fmt.Errorf("opening Vault: %w", err)
 	}
-	m.sealer, m.keeper = vault, vault
+	m.sealer, m.signer, m.keeper = vault, vault, vault
 	return nil
 }
 

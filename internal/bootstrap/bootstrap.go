@@ -28,6 +28,7 @@ type Config struct {
 	Builds      string   // namespace and node pool of builds in Nomad
 	Tables      []string // services that own tables
 	Encrypting  []string // services with a transit key
+	Signing     []string // services with a transit key that signs tokens
 	Out         io.Writer
 }
 

@@ -19,9 +19,10 @@ const authPath = "jwt-nomad"
 const Role = "muster-service"
 
 // servicePolicy lets a service read and write its own branch of KV and use its
-// own transit key; which one is its own follows from the Nomad identity that it
-// logged in with. The arguments are the KV mount, the accessor of the auth
-// method and the transit mount.
+// own transit keys; which are its own follows from the Nomad identity that it
+// logged in with. It may add versions to the key that signs and retire them, and
+// neither make it exportable nor delete it. The arguments are the KV mount, the
+// accessor of the auth method and the transit mount.
 const servicePolicy = `
 path "%[1]s/data/services/{{identity.entity.aliases.%[2]s.metadata.nomad_job_id}}/*" {
   capabilities = ["create", "read", "update"]
@@ -37,6 +38,19 @@ path "%[3]s/decrypt/{{identity.entity.aliases.%[2]s.metadata.nomad_job_id}}" {
 }
 path "%[3]s/rewrap/{{identity.entity.aliases.%[2]s.metadata.nomad_job_id}}" {
   capabilities = ["update"]
+}
+path "%[3]s/keys/{{identity.entity.aliases.%[2]s.metadata.nomad_job_id}}-tokens" {
+  capabilities = ["read"]
+}
+path "%[3]s/sign/{{identity.entity.aliases.%[2]s.metadata.nomad_job_id}}-tokens/sha2-256" {
+  capabilities = ["update"]
+}
+path "%[3]s/keys/{{identity.entity.aliases.%[2]s.metadata.nomad_job_id}}-tokens/rotate" {
+  capabilities = ["update"]
+}
+path "%[3]s/keys/{{identity.entity.aliases.%[2]s.metadata.nomad_job_id}}-tokens/config" {
+  capabilities       = ["update"]
+  allowed_parameters = { "min_decryption_version" = [] }
 }
 `
 
@@ -64,6 +78,12 @@ func prepareVault(ctx context.Context, c Config) error {
 			return fmt.Errorf("making the transit key %s: %w", service, err)
 		}
 		c.say("vault     transit key %s/%s", c.Transit, service)
+	}
+	for _, service := range c.Signing {
+		if _, err := client.Logical().WriteWithContext(ctx, c.Transit+"/keys/"+service+"-tokens", map[string]any{"type": "rsa-2048"}); err != nil {
+			return fmt.Errorf("making the transit key %s-tokens: %w", service, err)
+		}
+		c.say("vault     transit key %s/%s-tokens, which signs", c.Transit, service)
 	}
 	if c.JWKS == "" {
 		c.say("vault     no Nomad address, so no login for its identities")

@@ -73,6 +73,16 @@ func (c *Client) RetryStuck(ctx context.Context, r api.StuckRetry) (api.StuckRow
 	return call[api.StuckRows](ctx, c, http.MethodPost, own+"/admin/stuck/retry", r)
 }
 
+// SigningKeys returns the keys of the tokens of jobs, oldest first.
+func (c *Client) SigningKeys(ctx context.Context) (api.List[api.SigningKey], error) {
+	return call[api.List[api.SigningKey]](ctx, c, http.MethodGet, own+"/admin/signing-keys", nil)
+}
+
+// RotateSigningKeys makes a new one and returns all.
+func (c *Client) RotateSigningKeys(ctx context.Context, r api.SigningKeyRotation) (api.List[api.SigningKey], error) {
+	return call[api.List[api.SigningKey]](ctx, c, http.MethodPost, own+"/admin/signing-keys/rotate", r)
+}
+
 // Projects returns all projects.
 func (c *Client) Projects(ctx context.Context) ([]api.Project, error) {
 	return all[api.Project](ctx, c, own+"/projects", 500)

@@ -29,10 +29,11 @@ const (
 	storeKey = "keyset-store"
 )
 
-// Keyset is the embedded Sealer, Rotator and Keeper: files in one folder.
+// Keyset is the embedded Sealer, Rotator, Signer and Keeper: files in one folder.
 //
 //	master.key        the key of keys, 0600; who has it has everything
 //	keys/<name>.json  one Tink keyset per key, encrypted with the master key
+//	signing/<name>    the versions of a key that signs, encrypted in the same way
 //	store/<path>      what Put stored, sealed
 //
 // Several processes may use one folder. Losing master.key loses every value.

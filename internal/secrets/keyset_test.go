@@ -33,6 +33,14 @@ func TestKeysetConformance(t *testing.T) {
 	})
 }
 
+func TestKeysetSigns(t *testing.T) {
+	t.Parallel()
+	secretstest.RunSigner(t, func(t *testing.T) func() secrets.Signer {
+		dir := t.TempDir()
+		return func() secrets.Signer { return newKeyset(t, dir) }
+	})
+}
+
 func TestKeysetFilesShowNothing(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "made", "on", "first", "start")

@@ -40,10 +40,11 @@ type VaultConfig struct {
 	Logger  hclog.Logger
 }
 
-// Vault is the Sealer, Rotator and Keeper of a cluster. Its policy needs
+// Vault is the Sealer, Rotator, Signer and Keeper of a cluster. Its policy needs
 // update on <transit>/encrypt/<key> and decrypt/<key>, create on encrypt/<key>
 // if keys shall be made on first use, and read, create and update on
-// <store>/data/<path>.
+// <store>/data/<path>; to sign, read on <transit>/keys/<key> and update on
+// sign/<key>/sha2-256, keys/<key>/rotate and keys/<key>/config.
 type Vault struct {
 	client  *api.Client
 	token   *token

@@ -63,6 +63,7 @@ func TestVault(t *testing.T) {
 	t.Parallel()
 	address, root := testx.Vault(t)
 	t.Run("conformance", func(t *testing.T) { vaultConformance(t, address, root) })
+	t.Run("signing", func(t *testing.T) { vaultSigns(t, address, root) })
 	t.Run("token file", func(t *testing.T) { vaultTokenFile(t, address, root) })
 	t.Run("refused", func(t *testing.T) {
 		v := newVault(t, secrets.VaultConfig{Address: address, Token: "no-such-token"})
@@ -94,6 +95,26 @@ func vaultConformance(t *testing.T, address, root string) {
 		return func() secretstest.Implementation {
 			return newVault(t, secrets.VaultConfig{Address: address, Token: root, TransitMount: "transit" + n, StoreMount: "store" + n})
 		}
+	})
+}
+
+func vaultSigns(t *testing.T, address, root string) {
+	var mounts atomic.Int64
+	secretstest.RunSigner(t, func(t *testing.T) func() secrets.Signer {
+		mount := "signing" + strconv.FormatInt(mounts.Add(1), 10)
+		ask(t, address, root, http.MethodPost, "sys/mounts/"+mount, map[string]string{"type": "transit"})
+		return func() secrets.Signer {
+			return newVault(t, secrets.VaultConfig{Address: address, Token: root, TransitMount: mount})
+		}
+	})
+	t.Run("a key that cannot sign", func(t *testing.T) {
+		ask(t, address, root, http.MethodPost, "sys/mounts/signing", map[string]string{"type": "transit"})
+		v := newVault(t, secrets.VaultConfig{Address: address, Token: root, TransitMount: "signing"})
+		if err := v.CreateKey(t.Context(), "tokens"); err != nil {
+			t.Fatal(err)
+		}
+		_, err := v.SigningKeys(t.Context(), "tokens")
+		wantUnavailable(t, err)
 	})
 }
 

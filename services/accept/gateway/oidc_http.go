@@ -33,9 +33,14 @@ func (s *Service) oidcEndpoints() []endpoint {
 	}
 }
 
-// keysFresh is how long answers about keys may be kept by others, and by us. A
-// key is served for longer than that before it signs.
-const keysFresh = 5 * time.Minute
+const (
+	// keysFresh is how long answers about keys may be kept by others. A key is
+	// served for longer than that before it signs, unless others were revoked.
+	keysFresh = 5 * time.Minute
+	// keysKept is how long we keep them: whoever meets an unknown key asks again
+	// at once, and is to be told of it.
+	keysKept = 10 * time.Second
+)
 
 // organizationID is the form of the ids that become part of an issuer.
 var organizationID = regexp.MustCompile(`^[A-Za-z0-9-]{1,64}$`)
@@ -74,7 +79,7 @@ type knownKeys struct {
 func (k *knownKeys) get(ctx context.Context, now time.Time, ask func(context.Context) (json.RawMessage, error)) (json.RawMessage, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.keys != nil && now.Sub(k.at) < keysFresh {
+	if k.keys != nil && now.Sub(k.at) < keysKept {
 		return k.keys, nil
 	}
 	keys, err := ask(ctx)

@@ -211,6 +211,8 @@ func TestAnswersMatchTheirSchemas(t *testing.T) {
 func (c *caller) users() {
 	c.get("/api/v2/me", "/api/v2/openapi.json", "/api/v2/pipeline?mine=true", "/api/v2/pipeline/none", ownPath+"/tokens", stuckPath)
 	c.call("POST", stuckPath+"/retry", `{"service":"queue","id":"m-1"}`)
+	c.get(ownPath + "/admin/signing-keys")
+	c.call("POST", ownPath+"/admin/signing-keys/rotate", `{"revoke":true}`)
 	c.call("POST", "/api/v2/compile-config-with-defaults", `{"config_yaml":"x"}`)
 	c.call("POST", "/graphql-unstable", `{"query":"{ orbs { totalCount } }"}`)
 	c.call("POST", "/graphql-unstable", `{"query":"{ nothing }"}`)

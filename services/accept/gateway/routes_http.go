@@ -150,5 +150,7 @@ func (s *Service) ownEndpoints() []endpoint {
 		{method: http.MethodPost, path: own + "/users", summary: "Create a user", access: accessAdmin, status: 201, in: api.NewUser{}, out: api.User{}, serve: s.createUser},
 		{method: http.MethodGet, path: own + "/admin/stuck", summary: "List work that failed too often and was set aside", access: accessAdmin, status: 200, query: []string{"service"}, out: api.StuckRows{}, serve: s.listStuck},
 		{method: http.MethodPost, path: own + "/admin/stuck/retry", summary: "Try work again that was set aside", access: accessAdmin, status: 200, in: api.StuckRetry{}, out: api.StuckRows{}, serve: s.retryStuck},
+		{method: http.MethodGet, path: own + "/admin/signing-keys", summary: "List the keys of the tokens of jobs", access: accessAdmin, status: 200, out: api.List[api.SigningKey]{}, serve: s.listSigningKeys},
+		{method: http.MethodPost, path: own + "/admin/signing-keys/rotate", summary: "Make a new key for the tokens of jobs, and end all others at once if asked to", access: accessAdmin, status: 200, in: api.SigningKeyRotation{}, out: api.List[api.SigningKey]{}, serve: s.rotateSigningKeys},
 	}
 }

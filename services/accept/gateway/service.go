@@ -39,6 +39,8 @@ type Peers struct {
 	SSHKeys   core.SSHKeys
 	JobTokens core.JobTokenIssuer
 	SSHPlaces core.SSHPlaces
+	// SigningKeys are identity's.
+	SigningKeys core.SigningKeys
 	// Stuck are the services that set work aside, by name.
 	Stuck map[string]core.Stuck
 }
@@ -84,7 +86,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if deps.Logger == nil || deps.Clock == nil || deps.NewID == nil || deps.Bundles == nil ||
 		p.Identity == nil || p.Projects == nil || p.Secrets == nil || p.Configs == nil || p.Orbs == nil || p.Pipelines == nil ||
 		p.Workflows == nil || p.Jobs == nil || p.Queue == nil || p.Serials == nil || p.Output == nil || p.Archives == nil || p.Results == nil || p.Continuations == nil ||
-		p.SSHKeys == nil || p.JobTokens == nil || p.SSHPlaces == nil {
+		p.SSHKeys == nil || p.JobTokens == nil || p.SSHPlaces == nil || p.SigningKeys == nil {
 		return nil, core.Errorf(core.CodeInternal, "the gateway needs a logger, a clock, a source of ids, a store of bundles and all of its peers")
 	}
 	sources := follow.Sources{Pipelines: p.Pipelines, Workflows: p.Workflows, Jobs: p.Jobs, Output: p.Output, Queue: p.Queue}

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 
 // Package identity knows users, their personal tokens (core.Identity) and SSH
-// keys (core.SSHKeys), and signs the tokens by which jobs prove to others what
-// they are (core.JobTokenIssuer).
+// keys (core.SSHKeys), and has the tokens signed by which jobs prove to others
+// what they are (core.JobTokenIssuer, core.SigningKeys). It holds no key itself.
 //
 // It owns the tables users, tokens, milestones, ssh_keys, signing_keys and
 // token_claims. The gateway and output ask it who a request comes from,

@@ -27,4 +27,7 @@ func (s *Service) Routes(r gin.IRouter) {
 	r.POST("/job-token-keys", gateway, httpx.Method(s.JobTokenKeys))                                   // the public keys of those
 	r.POST("/job-token-claims", gateway, httpx.Method(s.JobTokenClaims))                               // audience and life, as set
 	r.POST("/set-job-token-claims", gateway, httpx.Method(s.SetJobTokenClaims))                        // and setting them
+
+	r.POST("/list-signing-keys", gateway, httpx.Method(s.ListSigningKeys))     // of those tokens
+	r.POST("/rotate-signing-keys", gateway, httpx.Method(s.RotateSigningKeys)) // a new one, by an administrator
 }

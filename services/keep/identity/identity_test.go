@@ -27,7 +27,7 @@ import (
 func start(t *testing.T, cfg identity.Config, db *store.DB, handOver func(string) error) *identity.Service {
 	t.Helper()
 	s, err := identity.New(cfg, identity.Deps{
-		Logger: hclog.NewNullLogger(), Clock: time.Now, NewID: core.NewID, DB: db, Sealer: sealer(t), FirstToken: handOver,
+		Logger: hclog.NewNullLogger(), Clock: time.Now, NewID: core.NewID, DB: db, Signer: signer(t), FirstToken: handOver,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -51,7 +51,7 @@ func start(t *testing.T, cfg identity.Config, db *store.DB, handOver func(string
 	return s
 }
 
-func sealer(t *testing.T) secrets.Sealer {
+func signer(t *testing.T) *secrets.Keyset {
 	t.Helper()
 	k, err := secrets.NewKeyset(t.TempDir())
 	if err != nil {
@@ -210,7 +210,7 @@ func TestBootstrapSurvivesCrashes(t *testing.T) {
 func prepared(t *testing.T, db *store.DB, handOver func(string) error) *identity.Service {
 	t.Helper()
 	s, err := identity.New(identity.Default(), identity.Deps{
-		Logger: hclog.NewNullLogger(), Clock: time.Now, NewID: core.NewID, DB: db, Sealer: sealer(t), FirstToken: handOver,
+		Logger: hclog.NewNullLogger(), Clock: time.Now, NewID: core.NewID, DB: db, Signer: signer(t), FirstToken: handOver,
 	})
 	if err != nil {
 		t.Fatal(err)

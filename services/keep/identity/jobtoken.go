@@ -8,9 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-jose/go-jose/v4"
-	"github.com/go-jose/go-jose/v4/jwt"
-
 	"github.com/muster-ci/muster/core"
 )
 
@@ -58,23 +55,14 @@ func (s *Service) IssueJobTokens(ctx context.Context, r core.JobTokenRequest) (c
 	if err != nil {
 		return core.JobTokens{}, err
 	}
-	key, err := s.signer(ctx)
+	claims := s.claims(id, audience, ttl)
+	other := claims
+	other.Subject += "/vcs-origin/" + id.VCSOrigin + "/vcs-ref/" + id.VCSRef
+	signed, err := s.sign(ctx, claims, other)
 	if err != nil {
 		return core.JobTokens{}, err
 	}
-	signer, err := jose.NewSigner(key, (&jose.SignerOptions{}).WithType("JWT"))
-	if err != nil {
-		return core.JobTokens{}, fmt.Errorf("using the signing key: %w", err)
-	}
-	claims := s.claims(id, audience, ttl)
-	tokens := core.JobTokens{ExpiresAt: time.Unix(claims.Expires, 0).UTC()}
-	if tokens.V1, err = jwt.Signed(signer).Claims(claims).Serialize(); err != nil {
-		return core.JobTokens{}, fmt.Errorf("signing: %w", err)
-	}
-	claims.Subject += "/vcs-origin/" + id.VCSOrigin + "/vcs-ref/" + id.VCSRef
-	if tokens.V2, err = jwt.Signed(signer).Claims(claims).Serialize(); err != nil {
-		return core.JobTokens{}, fmt.Errorf("signing: %w", err)
-	}
+	tokens := core.JobTokens{V1: signed[0], V2: signed[1], ExpiresAt: time.Unix(claims.Expires, 0).UTC()}
 	s.deps.Logger.Info("job token issued", "job_id", id.Job, "project_id", id.Project, "audience", strings.Join(audience, " "), "ssh_rerun", id.SSHRerun)
 	return tokens, nil
 }

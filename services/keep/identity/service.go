@@ -26,7 +26,7 @@ type Deps struct {
 	Clock  core.Clock
 	NewID  func() string
 	DB     *store.DB
-	Sealer secrets.Sealer // has or makes the key "identity"
+	Signer secrets.Signer // has or makes the key "identity-tokens"
 	// FirstToken keeps the value of the first administrator's token for the
 	// operator (a file, a path in Vault). It may be called again with another
 	// value after a crash; the last one counts. Nil when Config.AdminToken is
@@ -38,7 +38,6 @@ type Deps struct {
 type Service struct {
 	cfg   Config
 	deps  Deps
-	open  openKeys
 	ready atomic.Bool
 }
 
@@ -46,6 +45,7 @@ var (
 	_ core.Identity       = (*Service)(nil)
 	_ core.SSHKeys        = (*Service)(nil)
 	_ core.JobTokenIssuer = (*Service)(nil)
+	_ core.SigningKeys    = (*Service)(nil)
 )
 
 // New makes the service; Run starts it.
@@ -54,8 +54,8 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	if deps.Logger == nil || deps.Clock == nil || deps.NewID == nil || deps.DB == nil || deps.Sealer == nil {
-		return nil, core.Errorf(core.CodeInternal, "identity needs a logger, a clock, a source of ids, a database and a sealer")
+	if deps.Logger == nil || deps.Clock == nil || deps.NewID == nil || deps.DB == nil || deps.Signer == nil {
+		return nil, core.Errorf(core.CodeInternal, "identity needs a logger, a clock, a source of ids, a database and a signer")
 	}
 	return &Service{cfg: cfg, deps: deps}, nil
 }

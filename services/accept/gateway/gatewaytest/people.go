@@ -24,6 +24,7 @@ type people struct {
 	places []core.SSHPlace
 	claims map[core.JobTokenOwner]core.JobTokenClaims
 	away   bool
+	turned int // how often keys of tokens were turned
 }
 
 // Admit makes tasks places where a user may log in.

@@ -36,7 +36,7 @@ func Serve(t testing.TB, p *Platform, change func(*gateway.Config, *gateway.Deps
 		Peers: gateway.Peers{
 			Identity: p, Projects: p, Secrets: p, Configs: p, Orbs: p, Pipelines: p, Workflows: p, Jobs: p, Queue: p, Serials: serials{p: p}, Output: p, Archives: p, Results: p, Continuations: p,
 			Usage:   p,
-			SSHKeys: &p.people, JobTokens: &p.people, SSHPlaces: &p.people,
+			SSHKeys: &p.people, JobTokens: &p.people, SSHPlaces: &p.people, SigningKeys: &p.people,
 			Stuck: map[string]core.Stuck{"queue": p.stuckOf("queue"), "output": p.stuckOf("output")},
 		},
 	}
