@@ -12,7 +12,12 @@ type Container struct {
 	// Digest is the registry's, "sha256:..."; an image that came from no registry
 	// has none.
 	Digest string `json:"digest,omitempty"`
-	Size   int64  `json:"size,omitempty"` // bytes on the client, shared layers included
+	// Size is in bytes: on the client, shared layers included, or Compressed, as
+	// the registry has the layers.
+	Size       int64 `json:"size,omitempty"`
+	Compressed bool  `json:"compressed,omitempty"`
+	// Unknown says for people why digest or size are left out.
+	Unknown string `json:"unknown,omitempty"`
 	// Present says that the client had the image; otherwise Pulled is how long
 	// fetching it took, 0 where that is not known.
 	Present bool          `json:"present,omitempty"`

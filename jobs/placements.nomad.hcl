@@ -81,6 +81,18 @@ variable "remote_docker" {
   default     = ""
 }
 
+variable "image_lookup" {
+  description = "Whether placements asks registries what the images of builds are, on or off; see docs/operate.md."
+  type        = string
+  default     = "on"
+}
+
+variable "trusted_registry" {
+  description = "Host of a registry that placements asks wherever it is, on its own machine too, such as 127.0.0.1:5000."
+  type        = string
+  default     = ""
+}
+
 variable "tasks" {
   description = "Folder with the templates of build jobs, from where nomad runs."
   type        = string
@@ -202,6 +214,8 @@ job "placements" {
         MUSTER_BASE_URL        = var.base_url
         MUSTER_AGENT_DIR       = var.agent_dir
         MUSTER_REMOTE_DOCKER   = var.remote_docker
+        MUSTER_IMAGE_LOOKUP    = var.image_lookup
+        MUSTER_TRUST_REGISTRY  = var.trusted_registry
         MUSTER_COPIES_VOLUME   = var.copies_volume
         MUSTER_COPIES_PATH     = var.copies_path
         MUSTER_CONSUL_ADDRESS  = var.consul_address

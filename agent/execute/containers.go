@@ -43,9 +43,15 @@ func tell(text *strings.Builder, index int, image core.DockerImage, c core.Conta
 	if c.Digest != "" {
 		line("digest: %s", c.Digest)
 	}
+	if c.Unknown != "" {
+		line("%s: %s", missingOf(c), c.Unknown)
+	}
 	size := ""
 	if c.Size > 0 {
 		size = ", " + bytesOf(c.Size)
+	}
+	if c.Compressed {
+		size += " compressed"
 	}
 	switch {
 	case c.Present:
@@ -63,6 +69,18 @@ func tell(text *strings.Builder, index int, image core.DockerImage, c core.Conta
 		line("container ended with exit status %d%s", *c.Exit, lastWords(c.Output))
 	case c.StartedAt != nil:
 		line("container started at %s", c.StartedAt.UTC().Format("15:04:05.000"))
+	}
+}
+
+// missingOf names what is left out.
+func missingOf(c core.Container) string {
+	switch {
+	case c.Digest == "" && c.Size == 0:
+		return "digest and size are unknown"
+	case c.Size == 0:
+		return "the size is unknown"
+	default:
+		return "not all is known of the image"
 	}
 }
 

@@ -16,11 +16,13 @@ func TestContainersAreListed(t *testing.T) {
 	t.Parallel()
 	exit, at := 3, time.Date(2026, 1, 2, 3, 4, 5, 600e6, time.UTC)
 	j := &job{}
-	j.task.Spec.Plan.Executor.Images = []core.DockerImage{{Image: "cimg/base:1"}, {Image: "postgres:17", Name: "db"}, {Image: "redis:8"}, {Image: "unheard:1"}}
+	j.task.Spec.Plan.Executor.Images = []core.DockerImage{{Image: "cimg/base:1"}, {Image: "postgres:17", Name: "db"}, {Image: "redis:8"}, {Image: "unheard:1"}, {Image: "mysql:9"}, {Image: "local:1"}}
 	j.task.Containers = []core.Container{
 		{Index: 0, Image: "cache.example.com/hub/cimg/base:1", Digest: "sha256:aa", Size: 412_345_678, Pulled: 12_340 * time.Millisecond},
 		{Index: 1, Image: "postgres:17", Present: true, StartedAt: &at},
 		{Index: 2, Exit: &exit, Output: "cannot bind\nbye\n"},
+		{Index: 4, Digest: "sha256:bb", Size: 45_000_000, Compressed: true, Pulled: time.Second},
+		{Index: 5, Present: true, Unknown: "its registry does not answer"},
 	}
 	var text strings.Builder
 	j.containers(&text)
@@ -36,6 +38,12 @@ Service image: redis:8
     cannot bind
     bye
 Service image: unheard:1
+Service image: mysql:9
+  digest: sha256:bb
+  pulled in 1.0 s, 45.0 MB compressed
+Service image: local:1
+  digest and size are unknown: its registry does not answer
+  the client had it
 `
 	if diff := cmp.Diff(want, text.String()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,6 +20,7 @@ import (
 	"github.com/muster-ci/muster/services/dispatch/placements/cluster/docker"
 	"github.com/muster-ci/muster/services/dispatch/placements/cluster/nomad"
 	"github.com/muster-ci/muster/services/dispatch/placements/cluster/process"
+	images "github.com/muster-ci/muster/services/dispatch/placements/registry"
 )
 
 func makePlacements(m *seams) (*running, error) {
@@ -113,7 +115,14 @@ func (m *seams) openNomad() (cluster.Cluster, error) {
 	if config.Agent, err = nomadAgent(s); err != nil {
 		return nil, err
 	}
-	return nomad.NewAt(s.Address, token, config, nomad.Deps{Logger: m.logger.Named("nomad")})
+	deps := nomad.Deps{Logger: m.logger.Named("nomad")}
+	if s.ImageLookup == "on" {
+		trusted := slices.DeleteFunc(slices.Clone(s.TrustedRegistries), func(host string) bool { return host == "" })
+		if deps.Images, err = images.NewInspector(images.InspectorConfig{Trusted: trusted}, deps.Logger, time.Now); err != nil {
+			return nil, err
+		}
+	}
+	return nomad.NewAt(s.Address, token, config, deps)
 }
 
 // loadTemplate parses a template of build jobs.

@@ -104,10 +104,15 @@ type Cluster struct {
 	// workspaces, and CopiesDir the folder for machine builds; both nomad.
 	CopiesVolume string `hcl:"copies_volume,optional"`
 	CopiesDir    string `hcl:"copies_dir,optional"`
-	Bundle       string `hcl:"bundle,optional"`   // local: PEM file of the authorities that builds trust, for a base_url with a certificate of your own; empty: the system's
-	BaseURL      string `hcl:"base_url,optional"` // address of the API and web, for links that builds see
-	Archive      string `hcl:"archive,optional"`  // nomad: path of muster-agent.tar.gz, which output hands to clients
-	Dir          string `hcl:"dir,optional"`      // local: the folder of running attempts
+	// ImageLookup says whether placements asks registries what images are, on or
+	// off, and TrustedRegistries are hosts that it asks wherever they are; empty
+	// ones count as left out. Both nomad.
+	ImageLookup       string   `hcl:"image_lookup,optional"`
+	TrustedRegistries []string `hcl:"trusted_registries,optional"`
+	Bundle            string   `hcl:"bundle,optional"`   // local: PEM file of the authorities that builds trust, for a base_url with a certificate of your own; empty: the system's
+	BaseURL           string   `hcl:"base_url,optional"` // address of the API and web, for links that builds see
+	Archive           string   `hcl:"archive,optional"`  // nomad: path of muster-agent.tar.gz, which output hands to clients
+	Dir               string   `hcl:"dir,optional"`      // local: the folder of running attempts
 }
 
 // Load reads a file, and an empty path as an empty file. Services are the names
@@ -226,6 +231,7 @@ func (s *Settings) fill(dataDir string) {
 	set(&s.Workload.Namespace, "muster")
 	set(&s.Cluster.Driver, "local")
 	set(&s.Cluster.Namespace, "muster-builds")
+	set(&s.Cluster.ImageLookup, "on")
 	set(&s.Cluster.Dir, filepath.Join(dataDir, "attempts"))
 	set(&s.Cluster.BaseURL, s.Scheme()+s.Listen.Public)
 	if len(s.Cluster.OutputURL) == 0 {
@@ -250,6 +256,7 @@ func (s *Settings) validate() error {
 		{"catalog.driver", s.Catalog.Driver, "consul memory"},
 		{"workload.driver", s.Workload.Driver, "nomad local"},
 		{"cluster.driver", s.Cluster.Driver, "nomad local"},
+		{"cluster.image_lookup", s.Cluster.ImageLookup, "on off"},
 	} {
 		if !strings.HasPrefix(choice.value, unset) && !slices.Contains(strings.Fields(choice.permitted), choice.value) {
 			return fmt.Errorf("%s is %q; permitted are: %s", choice.name, choice.value, strings.ReplaceAll(choice.permitted, " ", ", "))

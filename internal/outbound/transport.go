@@ -13,17 +13,23 @@ import (
 )
 
 // ErrForbidden is in the chain of the error of a connection to an address that
-// is not public.
+// is not public, or not of the kind that the options permit.
 var ErrForbidden = errors.New("the address is not public")
 
 // Options of a transport.
 type Options struct {
 	// Loopback lets connections to this machine through as well.
 	Loopback bool
+	// Private lets connections to private networks through in place of those to
+	// public addresses: whoever is asked there cannot be somebody outside who
+	// sends us on into the site.
+	Private bool
+	// Any lets all connections through, for hosts that an operator has named.
+	Any bool
 }
 
-// NewTransport returns a transport that connects to public addresses only. Time
-// as a whole is bounded by the request's context.
+// NewTransport returns a transport that connects to public addresses only, or
+// where the options say. Time as a whole is bounded by the request's context.
 func NewTransport(o Options) *http.Transport {
 	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: -1, Control: o.control}
 	return &http.Transport{
@@ -51,8 +57,13 @@ func (o Options) control(network, address string, _ syscall.RawConn) error {
 
 func (o Options) permits(address netip.Addr) bool {
 	address = address.Unmap()
-	if address.IsLoopback() {
+	switch {
+	case o.Any:
+		return true
+	case address.IsLoopback():
 		return o.Loopback
+	case o.Private:
+		return Private(address)
 	}
 	if !address.IsGlobalUnicast() || address.IsPrivate() || address.Zone() != "" {
 		return false
@@ -63,6 +74,13 @@ func (o Options) permits(address netip.Addr) bool {
 		}
 	}
 	return true
+}
+
+// Private tells whether an address is of a private network (RFC 1918 and unique
+// local ones), without the one of those that is a cloud's metadata service.
+func Private(address netip.Addr) bool {
+	address = address.Unmap()
+	return address.IsPrivate() && address.Zone() == "" && !netip.MustParsePrefix("fd00:ec2::/32").Contains(address)
 }
 
 // special are networks of IANA's registries of special-purpose addresses that

@@ -31,6 +31,22 @@ func TestOnlyPublicAddressesArePermitted(t *testing.T) {
 	}
 }
 
+func TestPrivateNetworksTakeThePlaceOfPublicAddresses(t *testing.T) {
+	t.Parallel()
+	for address, want := range map[string]bool{
+		"10.0.0.1": true, "172.31.255.255": true, "192.168.1.1": true, "::ffff:10.0.0.1": true, "fd12:3456::1": true,
+		"93.184.216.34": false, "2606:4700::1111": false, "127.0.0.1": false, "::1": false, "169.254.169.254": false,
+		"fe80::1": false, "fd00:ec2::254": false, "0.0.0.0": false, "100.100.100.200": false, "224.0.0.1": false,
+	} {
+		if got := (Options{Private: true}).permits(netip.MustParseAddr(address)); got != want {
+			t.Errorf("%s: got %v, want %v", address, got, want)
+		}
+	}
+	if !(Options{Any: true}).permits(netip.MustParseAddr("169.254.169.254")) {
+		t.Error("an operator's own host is not reached everywhere")
+	}
+}
+
 // TestNamesAreCheckedAfterTheyWereResolved asks for a real server by a name that
 // resolves to loopback.
 func TestNamesAreCheckedAfterTheyWereResolved(t *testing.T) {

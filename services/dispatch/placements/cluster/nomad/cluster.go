@@ -59,6 +59,7 @@ func (c *Cluster) Submit(ctx context.Context, p cluster.Placement) error {
 	if kind == core.ExecutorDocker && len(p.Spec.Plan.Executor.Images) == 0 {
 		return &cluster.Refusal{Reason: "the job uses the docker executor and names no image"}
 	}
+	known := c.inspect(ctx, &p)
 	in := jobspec.Input{Attempt: p.Attempt.ID, Spec: p.Spec, Class: p.Class, OutputURLs: c.cfg.OutputURLs, BaseURL: c.cfg.BaseURL, Engine: p.Engine}
 	in.Logins, in.WithLogin = loginsOf(p)
 	if keepsCopies(p.Spec.Plan) {
@@ -69,12 +70,14 @@ func (c *Cluster) Submit(ctx context.Context, p cluster.Placement) error {
 		c.deps.Logger.Error("failed to render the job template", "attempt_id", p.Attempt.ID, "error", err)
 		return &cluster.Refusal{Reason: "the Nomad job cannot be made: " + core.ErrorMessage(err)}
 	}
+	c.remember(job, known)
 	if err := c.lend(ctx, p); err != nil {
 		return err
 	}
 	if err = c.register(ctx, job); carried && isForbidden(err) {
 		c.deps.Logger.Warn("Nomad does not let placements use the agent on clients, the build downloads it; run muster bootstrap again", "attempt_id", p.Attempt.ID, "error", err)
 		if job, err = template.Render(c.withArchive(in)); err == nil {
+			c.remember(job, known)
 			err = c.register(ctx, job)
 		}
 	}
@@ -227,6 +230,7 @@ func (c *Cluster) Find(ctx context.Context, id core.AttemptID) (cluster.Allocati
 	oldest := slices.MinFunc(allocs, func(a, b *api.AllocationListStub) int { return int(a.CreateTime - b.CreateTime) })
 	found := ofJob(stub, oldest, "")
 	found.Containers = containers(oldest.TaskStates, time.Now())
+	recall(job, &found)
 	return found, nil
 }
 

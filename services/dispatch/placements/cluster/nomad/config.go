@@ -35,6 +35,9 @@ type Config struct {
 // Deps is what the cluster leans on.
 type Deps struct {
 	Logger hclog.Logger
+	// Images looks at images before their jobs are registered; nil: nobody does,
+	// and digests and sizes stay unknown.
+	Images Images
 }
 
 func (c *Config) complete() error {

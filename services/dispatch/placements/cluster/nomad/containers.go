@@ -16,7 +16,7 @@ import (
 )
 
 // containers reads out of the tasks' events what Nomad's docker driver tells of
-// images and containers: neither digest nor size, and no output. The agent's own
+// images and containers: neither digest nor size. The agent's own
 // start may not have come to the servers when it asks for work; then the time
 // until now is its pull.
 func containers(states map[string]*api.TaskState, now time.Time) []core.Container {

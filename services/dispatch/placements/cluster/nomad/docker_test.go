@@ -54,16 +54,17 @@ plugin "docker" {
   }
 }
 `, host, clustertest.PauseImage)))
-	c := dockerCluster(t, address)
+	c := dockerCluster(t, address, nil)
 	for name, test := range map[string]func(*testing.T, *Cluster){
 		"services": testServices, "image": testImage, "image of a service": testServiceImage, "memory": testMemory, "login": testLogin,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, c) })
 	}
+	t.Run("facts", func(t *testing.T) { testFacts(t, address) })
 }
 
 // dockerCluster serves an agent that does what the variable BEHAVE says.
-func dockerCluster(t *testing.T, address string) *Cluster {
+func dockerCluster(t *testing.T, address string, images Images) *Cluster {
 	t.Helper()
 	archive := pack(t, "#!/bin/sh\neval \"$BEHAVE\"\n")
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(archive) }))
@@ -81,7 +82,7 @@ func dockerCluster(t *testing.T, address string) *Cluster {
 		API: &api.Config{Address: address}, Templates: map[core.ExecutorKind]*jobspec.Template{core.ExecutorDocker: tmpl},
 		Agent:      jobspec.Agent{Source: server.URL + "/muster-agent.tar.gz", Checksum: "sha256:" + hex.EncodeToString(sum[:])},
 		OutputURLs: []string{"http://127.0.0.1:1"},
-	}, Deps{Logger: hclog.NewNullLogger()})
+	}, Deps{Logger: hclog.NewNullLogger(), Images: images})
 	if err != nil {
 		t.Fatal(err)
 	}
