@@ -9,8 +9,6 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -351,65 +349,6 @@ func TestDamageIsFound(t *testing.T) {
 	}
 	if got, err := fetch(t, b.Store, whole); err != nil || !bytes.Equal(got, data) {
 		t.Errorf("undamaged: %v", err)
-	}
-}
-
-// TestCopies: saved parts are at hand, damaged ones are fetched, and the folder
-// stays within its bounds.
-func TestCopies(t *testing.T) {
-	t.Parallel()
-	cfg := quick()
-	cfg.CopiesDir = filepath.Join(t.TempDir(), "copies")
-	b := newBench(t, cfg)
-	data := noise(950_000)
-	if _, err := keep(t, b.Store, core.ArchiveCache, "k", data); err != nil {
-		t.Fatal(err)
-	}
-	found := b.last().Found()
-	before, _ := b.server.Objects.Requests()
-	if got, err := fetch(t, b.open(t, cfg), found); err != nil || !bytes.Equal(got, data) {
-		t.Fatal(err)
-	}
-	if after, _ := b.server.Objects.Requests(); after != before {
-		t.Errorf("%d requests for what is here", after-before)
-	}
-	path := b.copies.path(found.Parts[2].SHA256)
-	os.WriteFile(path, []byte("garbled"), 0o644)
-	if got, err := fetch(t, b.Store, found); err != nil || !bytes.Equal(got, data) {
-		t.Fatal(err)
-	}
-	if after, _ := b.server.Objects.Requests(); after != before+1 {
-		t.Errorf("%d requests for one damaged copy", after-before)
-	}
-	if info, err := os.Stat(path); err != nil || info.Size() != found.Parts[2].Size {
-		t.Errorf("the damaged copy was not replaced: %v", err)
-	}
-}
-
-func TestCopiesAreBounded(t *testing.T) {
-	t.Parallel()
-	cfg := quick()
-	cfg.CopiesDir, cfg.CopiesBytes = t.TempDir(), 450_000
-	b := newBench(t, cfg)
-	var done sync.WaitGroup
-	for i := range 4 {
-		s := b.open(t, cfg)
-		done.Go(func() {
-			if _, err := keep(t, s, core.ArchiveWorkspace, "", noise(300_000+i)); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	done.Wait()
-	b.copies.trim()
-	if files, total := b.copies.list(); total > cfg.CopiesBytes || len(files) < 3 {
-		t.Errorf("%d copies of %d bytes are left", len(files), total)
-	}
-	for _, a := range b.server.Archives() {
-		found := a.Found()
-		if _, err := fetch(t, b.Store, found); err != nil {
-			t.Error(err)
-		}
 	}
 }
 

@@ -4,14 +4,11 @@ package archive
 
 import (
 	"errors"
+	"fmt"
 	"io"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"regexp"
-	"slices"
 	"sync/atomic"
-	"time"
 
 	"github.com/hashicorp/go-hclog"
 	"golang.org/x/sys/unix"
@@ -21,20 +18,42 @@ import (
 // <first two digits>/<SHA-256>. Agents of many tasks use the folder at once: a
 // file appears whole or not at all, and may go at any time. Nothing here can
 // fail a step.
+//
+// So can builds, of any project. Hence a copy is believed for its digest alone;
+// nothing is opened that a build could have waiting for us, such as a pipe; and
+// all is done below root, which a planted link does not lead out of: an agent of
+// the machine executor is root on the client.
 type copies struct {
-	dir    string
+	root   *os.Root
 	most   int64 // bytes
 	logger hclog.Logger
 	newID  func() string
 	added  atomic.Int64 // bytes since the last trim
 }
 
-// abandoned is the age at which a file that was never finished is removed.
-const abandoned = time.Hour
-
 var digestName = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
-func (c *copies) path(digest string) string { return filepath.Join(c.dir, digest[:2], digest) }
+// openCopies returns the copies in a folder, which it makes; nil, and so none,
+// when that is not possible.
+func openCopies(cfg Config, deps Deps) *copies {
+	if cfg.CopiesDir == "" {
+		return nil
+	}
+	root, err := os.OpenRoot(cfg.CopiesDir)
+	if errors.Is(err, os.ErrNotExist) {
+		if err = os.MkdirAll(cfg.CopiesDir, 0o777); err == nil {
+			root, err = os.OpenRoot(cfg.CopiesDir)
+		}
+	}
+	if err != nil {
+		deps.Logger.Warn("the folder of local copies cannot be used", "path", cfg.CopiesDir, "error", err)
+		return nil
+	}
+	return &copies{root: root, most: cfg.CopiesBytes, logger: deps.Logger, newID: deps.NewID}
+}
+
+// nameOf is where a copy is below the root.
+func nameOf(digest string) string { return digest[:2] + "/" + digest }
 
 // read appends a part to buffer, which has the room, when a whole copy of it is
 // here. One that is not what its name says is removed.
@@ -42,113 +61,92 @@ func (c *copies) read(digest string, size int64, buffer []byte) ([]byte, bool) {
 	if c == nil || !digestName.MatchString(digest) {
 		return buffer, false
 	}
-	path := c.path(digest)
-	file, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW, 0)
+	name := nameOf(digest)
+	info, err := c.root.Lstat(name)
 	if err != nil {
 		return buffer, false
 	}
-	defer file.Close()
-	got := buffer[:size]
-	_, err = io.ReadFull(file, got)
-	if err == nil && digestOf(got) == digest {
-		now := time.Now()
-		os.Chtimes(path, now, now) // it is the oldest that go first
-		return got, true
+	err = errors.New("it is no file of that size")
+	if info.Mode().IsRegular() && info.Size() == size {
+		var got []byte
+		if got, err = c.load(name, digest, buffer[:size]); err == nil {
+			return got, true
+		}
 	}
-	c.logger.Warn("a local copy of an archive's part is damaged and was removed", "path", path, "error", err)
-	os.Remove(path)
+	c.logger.Warn("a local copy of an archive's part is damaged and was removed", "name", name, "error", err)
+	c.root.Remove(name)
 	return buffer, false
+}
+
+// load fills got with a file and checks it there, where nobody can change it any
+// more.
+func (c *copies) load(name, digest string, got []byte) ([]byte, error) {
+	// Whatever has taken the file's place meanwhile, opening it does not wait.
+	file, err := c.root.OpenFile(name, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, errors.New("it is no file any more")
+	}
+	if _, err := io.ReadFull(file, got); err != nil {
+		return nil, err
+	}
+	if digestOf(got) != digest {
+		return nil, errors.New("its SHA-256 is another")
+	}
+	// What was of use last goes last. Setting "now" asks for the right to write
+	// alone, and so works for agents of other users too.
+	unix.Futimes(int(file.Fd()), nil)
+	return got, nil
 }
 
 // keep adds a part.
 func (c *copies) keep(digest string, sealed []byte) {
-	if c == nil || !digestName.MatchString(digest) || int64(len(sealed)) > c.most {
+	size := int64(len(sealed))
+	if c == nil || !digestName.MatchString(digest) || size > c.most {
 		return
 	}
-	path := c.path(digest)
-	if info, err := os.Lstat(path); err == nil && info.Size() == int64(len(sealed)) {
+	name := nameOf(digest)
+	if info, err := c.root.Lstat(name); err == nil && info.Mode().IsRegular() && info.Size() == size {
 		return
 	}
-	if err := c.write(path, sealed); err != nil {
-		c.logger.Debug("a local copy of an archive's part was not kept", "path", path, "error", err)
+	err := c.write(name, sealed)
+	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) {
+		c.trim(size) // the file system is smaller than what the copies may take
+		err = c.write(name, sealed)
+	}
+	if err != nil {
+		c.logger.Debug("a local copy of an archive's part was not kept", "name", name, "error", err)
 		return
 	}
-	if c.added.Add(int64(len(sealed))) > c.most/8 {
-		c.trim()
+	if c.added.Add(size) > c.most/8 {
+		c.trim(0)
 	}
 }
 
-func (c *copies) write(path string, sealed []byte) error {
-	folder := filepath.Dir(path)
-	if os.Mkdir(folder, 0o777) == nil {
-		os.Chmod(folder, 0o777) // agents of other users add to it, whatever our umask is
+func (c *copies) write(name string, sealed []byte) error {
+	folder := name[:2]
+	if c.root.Mkdir(folder, 0o777) == nil {
+		c.root.Chmod(folder, 0o777) // agents of other users add to it, whatever our umask is
 	}
-	unfinished := path + "." + c.newID()
-	file, err := os.OpenFile(unfinished, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	unfinished := name + "." + c.newID()
+	file, err := c.root.OpenFile(unfinished, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o666)
 	if err != nil {
-		return err
+		return fmt.Errorf("making the file: %w", err)
 	}
 	_, err = file.Write(sealed)
-	err = errors.Join(err, file.Close())
+	err = errors.Join(err, file.Chmod(0o666), file.Close())
 	if err == nil {
-		err = os.Rename(unfinished, path)
+		err = c.root.Rename(unfinished, name)
 	}
 	if err != nil {
-		os.Remove(unfinished)
+		c.root.Remove(unfinished)
 	}
 	return err
-}
-
-// aged is a file and when it was last of use.
-type aged struct {
-	path string
-	size int64
-	used time.Time
-}
-
-// trim removes the copies that were of no use for longest until the rest fits.
-// Only one agent does so at a time; the others need not wait for it.
-func (c *copies) trim() {
-	if c == nil {
-		return
-	}
-	lock, err := os.Open(c.dir)
-	if err != nil {
-		return
-	}
-	defer lock.Close()
-	if unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil {
-		return
-	}
-	c.added.Store(0)
-	files, total := c.list()
-	slices.SortFunc(files, func(a, b aged) int { return a.used.Compare(b.used) })
-	for _, f := range files {
-		if total <= c.most {
-			return
-		}
-		if os.Remove(f.path) == nil {
-			total -= f.size
-		}
-	}
-}
-
-func (c *copies) list() (files []aged, total int64) {
-	filepath.WalkDir(c.dir, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || !entry.Type().IsRegular() || filepath.Dir(path) == c.dir {
-			return nil
-		}
-		info, err := entry.Info()
-		if err != nil {
-			return nil
-		}
-		if !digestName.MatchString(entry.Name()) && time.Since(info.ModTime()) > abandoned {
-			os.Remove(path)
-			return nil
-		}
-		files = append(files, aged{path: path, size: info.Size(), used: info.ModTime()})
-		total += info.Size()
-		return nil
-	})
-	return files, total
 }

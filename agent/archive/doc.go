@@ -19,7 +19,8 @@
 // has passed since its first failure; the caller decides what an error means
 // for the step.
 //
-// With Config.CopiesDir parts are also kept in a folder of the client, under
-// their digest and as they lie in the store: encrypted. A copy is trusted no
-// more than the store is.
+// With Config.CopiesDir parts of caches and workspaces are also kept in a folder
+// of the client, under their digest and as they lie in the store: encrypted. A
+// copy is trusted no more than the store is, and the folder less: builds can
+// write to it.
 package archive

@@ -127,7 +127,7 @@ func (r *Reader) end() error {
 	if r.plain != r.found.Plain {
 		return damaged("it holds %d bytes of the %d that were kept", r.plain, r.found.Plain)
 	}
-	r.store.copies.trim()
+	r.store.copies.trim(0)
 	return io.EOF
 }
 

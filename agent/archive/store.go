@@ -8,7 +8,6 @@ import (
 	"errors"
 	"net"
 	"net/http"
-	"os"
 	"runtime"
 	"sync"
 	"time"
@@ -36,7 +35,7 @@ type Config struct {
 	PauseMost   time.Duration // and later; 0 means 15 s
 	PartBytes   int           // at which a part is full; 0 means 16 MiB
 	Transfers   int           // parts under way at once; 0 means 4
-	CopiesDir   string        // of parts on this client; "" means none
+	CopiesDir   string        // of parts of caches and workspaces on this client; "" means none
 	CopiesBytes int64         // that the copies may take; 0 means 10 GiB
 }
 
@@ -108,12 +107,7 @@ func New(cfg Config, deps Deps) (*Store, error) {
 	if err != nil {
 		return nil, core.Errorf(core.CodeInternal, "preparing decompression: %v", err)
 	}
-	if cfg.CopiesDir != "" {
-		if err := os.MkdirAll(cfg.CopiesDir, 0o777); err != nil {
-			deps.Logger.Warn("the folder of local copies cannot be made", "path", cfg.CopiesDir, "error", err)
-		}
-		s.copies = &copies{dir: cfg.CopiesDir, most: cfg.CopiesBytes, logger: deps.Logger, newID: deps.NewID}
-	}
+	s.copies = openCopies(cfg, deps)
 	return s, nil
 }
 

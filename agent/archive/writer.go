@@ -43,6 +43,7 @@ type Writer struct {
 	begun  wire.ArchiveBegun
 	box    *sealed.Box
 	raw    bool
+	copies *copies         // nil for what no later job reads
 	base   context.Context // what the caller gave, and cancel
 	cancel context.CancelCauseFunc
 	group  *errgroup.Group // of all goroutines
@@ -83,6 +84,9 @@ func (s *Store) Create(ctx context.Context, kind core.ArchiveKind, step int, key
 	}
 	w := &Writer{store: s, begun: begun, box: box, raw: kind == core.ArchiveArtifacts, urls: &urls{store: s, id: begun.ID},
 		work: make(chan *frame, s.workers), frames: make(chan *frame, 2*s.workers)}
+	if kind == core.ArchiveCache || kind == core.ArchiveWorkspace {
+		w.copies = s.copies
+	}
 	w.base, w.cancel = context.WithCancelCause(ctx)
 	w.group, w.ctx = errgroup.WithContext(w.base)
 	for range s.workers {
@@ -241,7 +245,7 @@ func (w *Writer) upload(ctx context.Context, number int, plain []byte) error {
 	if err := w.store.put(ctx, w.urls, number, out, sum); err != nil {
 		return err
 	}
-	w.store.copies.keep(digest, out)
+	w.copies.keep(digest, out)
 	w.stored.Add(int64(len(out)))
 	w.mu.Lock()
 	w.parts[number] = core.ArchivePart{Size: int64(len(out)), SHA256: digest, Plain: int64(size)}
@@ -263,7 +267,7 @@ func (w *Writer) Commit(ctx context.Context, files int, entries []wire.ArchiveEn
 	if err := w.store.call(ctx, wire.PathArchiveCommit, commit, &committed); err != nil {
 		return Kept{}, err
 	}
-	w.store.copies.trim()
+	w.copies.trim(0)
 	return Kept{ID: w.begun.ID, Plain: w.plain, Stored: w.stored.Load(), Exists: committed.Exists, Skipped: committed.Skipped}, nil
 }
 
