@@ -74,6 +74,7 @@ func TestCluster(t *testing.T) {
 		{"CommandLineOfCircleCI", testCommandLineOnCluster},
 		{"ClientRestart", testClientRestart},
 		{"ClientLost", testClientLost},
+		{"Copies", testCopies},
 		{"NoPlacement", testNoPlacement},
 		{"ServiceKills", testServiceKills},
 		{"Dogfood", testDogfood},

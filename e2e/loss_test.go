@@ -52,9 +52,17 @@ func testClientLost(t *testing.T, c *cluster.Cluster, p *scenario.Platform) {
 	checkLost(t, p, seen.Jobs[0].ID)
 }
 
-// withSecondClient puts the second client in the first one's place until the
-// test ends.
+// withSecondClient puts the second client, without Docker, in the first one's
+// place until the test ends.
 func withSecondClient(t *testing.T, c *cluster.Cluster) {
+	t.Helper()
+	startSecond(t, c, false)
+	eligible(t, c, cluster.FirstClient, false)
+}
+
+// startSecond has a second client until the test ends. Then the first one takes
+// all.
+func startSecond(t *testing.T, c *cluster.Cluster, docker bool) {
 	t.Helper()
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
@@ -68,10 +76,14 @@ func withSecondClient(t *testing.T, c *cluster.Cluster) {
 	})
 	ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second)
 	defer cancel()
-	if err := c.StartSecond(ctx); err != nil {
+	if err := c.StartSecond(ctx, docker); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Eligible(ctx, cluster.FirstClient, false); err != nil {
+}
+
+func eligible(t *testing.T, c *cluster.Cluster, client string, may bool) {
+	t.Helper()
+	if err := c.Eligible(t.Context(), client, may); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -88,8 +88,12 @@ client {
   # the machine has.
   cpu_total_compute = 20000
   options = { "fingerprint.denylist" = "env_aws,env_gce,env_azure,env_digitalocean" }
-  meta { "muster_engine" = "true" }
+  meta {
+    muster_engine = "true"
+    muster_copies = %[6]q
+  }
   host_volume "muster-objects" { path = %[3]q }
+  host_volume "muster-copies" { path = %[6]q }
   host_volume "muster-agent" {
     path      = %[5]q
     read_only = true
@@ -209,8 +213,12 @@ func (c *Cluster) StartClient() error {
 			return fmt.Errorf("making a folder for a host volume: %w", err)
 		}
 	}
+	copies, err := c.copiesDir(FirstClient)
+	if err != nil {
+		return err
+	}
 	config, err := c.write("nomad-client.hcl", fmt.Sprintf(nomadClient,
-		filepath.Join(c.Dir, "nomad-client"), c.cniPath(), objects, c.dockerHost, c.agentDir()))
+		filepath.Join(c.Dir, "nomad-client"), c.cniPath(), objects, c.dockerHost, c.agentDir(), copies))
 	if err != nil {
 		return err
 	}

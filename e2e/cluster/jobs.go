@@ -29,7 +29,8 @@ func (c *Cluster) variables(name string) []string {
 	case "identity":
 		return []string{"-var=base_url=" + PublicAddress}
 	case "placements":
-		return []string{"-var=output_url=http://" + c.address + ":8585", "-var=base_url=" + PublicAddress, "-var=agent_dir=" + c.agentDir(), "-var=remote_docker=" + engineImage}
+		return []string{"-var=output_url=http://" + c.address + ":8585", "-var=base_url=" + PublicAddress, "-var=agent_dir=" + c.agentDir(),
+			"-var=remote_docker=" + engineImage, "-var=copies_volume=muster-copies", "-var=tasks=" + c.templateDir()}
 	default:
 		return nil
 	}
@@ -65,6 +66,9 @@ func (c *Cluster) postgres(ctx context.Context) error {
 // services runs every control service as a Nomad job and waits until all are
 // healthy in Consul.
 func (c *Cluster) services(ctx context.Context) error {
+	if err := c.templates(); err != nil {
+		return err
+	}
 	for _, name := range Services {
 		if err := c.RunService(ctx, name); err != nil {
 			return err

@@ -22,8 +22,8 @@ const (
 	SecondClient = "client-2"
 )
 
-// secondClient configures a client for builds of the machine executor only.
-// Without Docker no control service can move to it.
+// secondClient configures a client for builds; what it has for Docker, or that
+// it has none, is put in.
 const secondClient = `
 name      = "client-2" # SecondClient
 region    = "global"
@@ -47,12 +47,21 @@ client {
   cni_path          = %[2]q
   min_dynamic_port  = 63535
   max_dynamic_port  = 64534
+  max_kill_timeout  = "2m"
   cpu_total_compute = 24000
   options = {
     "fingerprint.denylist" = "env_aws,env_gce,env_azure,env_digitalocean"
-    "driver.denylist"      = "docker"
+    "driver.denylist"      = %[4]q
   }
-  meta { muster_agents = %[3]q }
+  meta {
+    muster_agents = %[3]q
+    muster_copies = %[5]q
+  }
+  host_volume "muster-copies" { path = %[5]q }
+  host_volume "muster-agent" {
+    path      = %[6]q
+    read_only = true
+  }
 }
 # The first client registers in Consul and logs in to Vault; this one runs
 # nothing that asks for either.
@@ -64,17 +73,40 @@ consul {
 plugin "raw_exec" {
   config { enabled = true }
 }
+# Both clients share one engine. What this one does not know is the other's.
+plugin "docker" {
+  config {
+    endpoint    = %[7]q
+    infra_image = "muster-pause:local"
+    gc {
+      image = false
+      dangling_containers { enabled = false }
+    }
+    volumes { enabled = false }
+  }
+}
 `
 
 func (c *Cluster) second() process { return process{"nomad-client-2", c.Dir} }
 
-// StartSecond starts the second client and waits until Nomad counts on it.
-func (c *Cluster) StartSecond(ctx context.Context) error {
+// StartSecond starts the second client and waits until Nomad counts on it. It
+// runs builds of the machine executor, and of the docker executor where that is
+// said: without Docker no control service can move to it.
+func (c *Cluster) StartSecond(ctx context.Context, docker bool) error {
 	version, err := agentfile.Install(filepath.Join(c.Dir, "image", agentfile.Program), c.agentDir())
 	if err != nil {
 		return err
 	}
-	config, err := c.write("nomad-client-2.hcl", fmt.Sprintf(secondClient, filepath.Join(c.Dir, "nomad-client-2"), c.cniPath(), version))
+	copies, err := c.copiesDir(SecondClient)
+	if err != nil {
+		return err
+	}
+	denied := "docker"
+	if docker {
+		denied = ""
+	}
+	config, err := c.write("nomad-client-2.hcl", fmt.Sprintf(secondClient,
+		filepath.Join(c.Dir, "nomad-client-2"), c.cniPath(), version, denied, copies, c.agentDir(), c.dockerHost))
 	if err != nil {
 		return err
 	}
