@@ -34,4 +34,8 @@ type Step struct {
 	Bytes      int64 `json:"bytes"`
 	Truncated  bool  `json:"truncated,omitempty"`
 	Background bool  `json:"background,omitempty"`
+	// Remote and Fingerprint are, of a session over SSH, the address that it came
+	// from and the SHA-256 of the key that logged in.
+	Remote      string `json:"remote,omitempty"`
+	Fingerprint string `json:"fingerprint,omitempty"`
 }

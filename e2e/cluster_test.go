@@ -139,6 +139,7 @@ func testEmbeddedScenarios(t *testing.T, c *cluster.Cluster, _ *scenario.Platfor
 			p.Run(t, s)
 		}
 	})
+	t.Run("ssh", e.logsIn)
 }
 
 // testClientRestart kills Nomad's client agent in the middle of a build: the

@@ -30,11 +30,7 @@ func testSSH(t *testing.T, c *cluster.Cluster, p *scenario.Platform) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, executor := range map[string]struct{ line, want string }{
-		// The image has no bash, and sh reads no BASH_ENV.
-		"docker":  {"docker: [{image: muster-busybox:local}]", "good morning||inside\n"},
-		"machine": {"machine: true", "good morning|set by a step|inside\n"},
-	} {
+	for name, executor := range sshExecutors() {
 		t.Run(name, func(t *testing.T) {
 			who := person{t: t, bin: bin, dir: t.TempDir(), host: cluster.PublicAddress, token: token}
 			jobToken, address := who.logsIn(p, executor.line, executor.want)

@@ -44,13 +44,35 @@ workflows:
 // TestSSHIntoAJob does it on embedded parts.
 func TestSSHIntoAJob(t *testing.T) {
 	t.Parallel()
-	e := newEmbedded(t)
+	newEmbedded(t).logsIn(t)
+}
+
+// sshExecutors are the lines of executors that somebody logs in to, and what
+// they are greeted with.
+func sshExecutors() map[string]struct{ line, want string } {
+	return map[string]struct{ line, want string }{
+		// The image has no bash, and sh reads no BASH_ENV.
+		"docker":  {"docker: [{image: muster-busybox:local}]", "good morning||inside\n"},
+		"machine": {"machine: true", "good morning|set by a step|inside\n"},
+	}
+}
+
+// logsIn has somebody log in to a container and to a process that embedded parts
+// run.
+func (e *embedded) logsIn(t *testing.T) {
 	token, err := os.ReadFile(filepath.Join(e.dir, "data", "token"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	person{t: t, bin: e.bin, dir: e.dir, host: e.public, token: strings.TrimSpace(string(token))}.
-		logsIn(e.platform(), "machine: true", "good morning|set by a step|inside\n")
+	p := e.platform()
+	for name, executor := range sshExecutors() {
+		t.Run(name, func(t *testing.T) {
+			if name == "docker" && !p.Docker {
+				t.Skip("there is no Docker engine with muster-busybox:local here; the tests on the cluster have one")
+			}
+			person{t: t, bin: e.bin, dir: t.TempDir(), host: e.public, token: strings.TrimSpace(string(token))}.logsIn(p, executor.line, executor.want)
+		})
+	}
 }
 
 // person is somebody with a token and the command line.
@@ -96,8 +118,7 @@ func (e person) logsIn(p *scenario.Platform, executor, want string) (token, addr
 		t.Fatal(err)
 	}
 	plain := func(command string) string {
-		out, err := exec.Command("ssh", "-F", "none", "-i", key, "-p", port, "-o", "UserKnownHostsFile="+known, "-o", "StrictHostKeyChecking=yes",
-			"-o", "BatchMode=yes", "-o", "LogLevel=ERROR", host, command).CombinedOutput()
+		out, err := e.client("ssh", port, known, key, host, command).CombinedOutput()
 		if err != nil {
 			t.Errorf("ssh: %v\n%s", err, out)
 		}
@@ -106,6 +127,7 @@ func (e person) logsIn(p *scenario.Platform, executor, want string) (token, addr
 	if got := plain(command); got != want {
 		t.Errorf("with the plain client: got %q, want %q", got, want)
 	}
+	e.copies(host, port, known, key)
 	token = plain("cat token")
 	claims := e.verified(token)
 	if claims["oidc.circleci.com/ssh-rerun"] != true || !strings.HasSuffix(claims["sub"].(string), "/vcs-ref/refs/heads/main") {
@@ -118,8 +140,42 @@ func (e person) logsIn(p *scenario.Platform, executor, want string) (token, addr
 		t.Fatal(err)
 	}
 	p.AwaitEnd(t, id)
+	if out, err := e.client("ssh", port, known, key, host, "true").CombinedOutput(); err == nil {
+		t.Errorf("after the end: got in; %s", out)
+	}
 	e.toldOf(p, job)
 	return token, place.Address
+}
+
+// client runs ssh or scp with a key and nothing else of this machine's.
+func (e person) client(program, port, known, key string, args ...string) *exec.Cmd {
+	all := []string{"-F", "none", "-i", key, "-o", "Port=" + port, "-o", "UserKnownHostsFile=" + known, "-o", "StrictHostKeyChecking=yes",
+		"-o", "IdentitiesOnly=yes", "-o", "IdentityAgent=none", "-o", "BatchMode=yes", "-o", "LogLevel=ERROR"}
+	return exec.Command(program, append(all, args...)...)
+}
+
+// copies fetches a file with scp. Nobody gets in with another key, and no port is
+// forwarded unless the installation allows it.
+func (e person) copies(host, port, known, key string) {
+	t := e.t
+	t.Helper()
+	to := filepath.Join(e.dir, "custom")
+	if out, err := e.client("scp", port, known, key, host+":custom", to).CombinedOutput(); err != nil {
+		t.Errorf("scp: %v\n%s", err, out)
+	}
+	if text, err := os.ReadFile(to); err != nil || !bytes.HasPrefix(text, []byte("eyJ")) {
+		t.Errorf("scp brought %.20q, %v", text, err)
+	}
+	other := filepath.Join(e.dir, "other")
+	if out, err := exec.Command("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", other).CombinedOutput(); err != nil {
+		t.Fatalf("ssh-keygen: %v\n%s", err, out)
+	}
+	if out, err := e.client("ssh", port, known, other, host, "true").CombinedOutput(); err == nil || !strings.Contains(string(out), "Permission denied") {
+		t.Errorf("with another key: got %v\n%s", err, out)
+	}
+	if out, err := e.client("ssh", port, known, key, "-W", net.JoinHostPort(host, port), host).CombinedOutput(); !strings.Contains(string(out), "stdio forwarding failed") {
+		t.Errorf("forwarding a port: got %v\n%s", err, out)
+	}
 }
 
 // cli runs the command as its user would.
@@ -199,7 +255,7 @@ func (e person) toldOf(p *scenario.Platform, job string) {
 	}
 	sessions := 0
 	for _, s := range steps.Tasks[0].Attempts[0].Steps {
-		if s.Name == "SSH: exec" && s.Command != "" {
+		if s.Name == "SSH: exec" && s.Command != "" && s.Remote != "" && strings.HasPrefix(s.Fingerprint, "SHA256:") {
 			sessions++
 		}
 		out, err := p.StepOutput(e.t.Context(), job, s.Name)

@@ -7,9 +7,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/url"
+	"net/http"
 	"os"
 	"path/filepath"
+	"time"
 )
 
 // copiesDir makes and returns the folder where a client keeps copies of parts of
@@ -51,50 +52,68 @@ type Placing struct {
 	Affinity map[string]float64 // by name of the client
 }
 
-// Placed asks where Nomad put an attempt.
-func (c *Cluster) Placed(ctx context.Context, attempt string) (Placing, error) {
-	var allocs []struct{ ID, NodeName string }
-	path := "/v1/allocations?namespace=muster-builds&filter=" + url.QueryEscape(fmt.Sprintf("JobID == %q", attempt))
-	if err := c.read(ctx, path, &allocs); err != nil {
-		return Placing{}, err
-	}
-	if len(allocs) != 1 {
-		return Placing{}, fmt.Errorf("Nomad knows %d allocations of %s, want one", len(allocs), attempt)
-	}
-	var alloc struct {
-		Metrics struct {
-			ScoreMetaData []struct {
-				NodeID string
-				Scores map[string]float64
-			}
+// allocation is what an event of Nomad's tells of one.
+type allocation struct {
+	NodeName string
+	Metrics  struct {
+		ScoreMetaData []struct {
+			NodeID string
+			Scores map[string]float64
 		}
 	}
-	if err := c.read(ctx, "/v1/allocation/"+allocs[0].ID, &alloc); err != nil {
-		return Placing{}, err
+}
+
+// Placed tells where Nomad put an attempt, also one whose job has been purged
+// with all of its allocations: the server's buffer of events holds them.
+func (c *Cluster) Placed(ctx context.Context, attempt string) (Placing, error) {
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	found, err := c.allocationOf(ctx, attempt)
+	if err != nil {
+		return Placing{}, fmt.Errorf("looking for the allocation of %s: %w", attempt, err)
 	}
-	var nodes []struct{ ID, Name string }
-	if err := c.read(ctx, "/v1/nodes", &nodes); err != nil {
-		return Placing{}, err
-	}
-	placing := Placing{Client: allocs[0].NodeName, Affinity: map[string]float64{}}
-	for _, score := range alloc.Metrics.ScoreMetaData {
-		for _, node := range nodes {
-			if node.ID == score.NodeID {
-				placing.Affinity[node.Name] = score.Scores["node-affinity"]
+	placing := Placing{Client: found.NodeName, Affinity: map[string]float64{}}
+	for _, name := range []string{FirstClient, SecondClient} {
+		id, _, err := c.node(ctx, name)
+		if err != nil {
+			return Placing{}, err
+		}
+		for _, score := range found.Metrics.ScoreMetaData {
+			if score.NodeID == id {
+				placing.Affinity[name] = score.Scores["node-affinity"]
 			}
 		}
 	}
 	return placing, nil
 }
 
-// read asks Nomad's API.
-func (c *Cluster) read(ctx context.Context, path string, into any) error {
-	out, err := c.Nomad(ctx, "operator", "api", path)
+// allocationOf follows the events about an attempt from the oldest on, until one
+// has an allocation that was placed.
+func (c *Cluster) allocationOf(ctx context.Context, attempt string) (allocation, error) {
+	url := NomadAddress + "/v1/event/stream?namespace=muster-builds&index=1&topic=Allocation:" + attempt
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
-		return err
+		return allocation{}, err
 	}
-	if err := json.Unmarshal([]byte(out), into); err != nil {
-		return fmt.Errorf("reading Nomad's answer to %s: %w", path, err)
+	request.Header.Set("X-Nomad-Token", c.nomadToken)
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return allocation{}, err
 	}
-	return nil
+	defer response.Body.Close()
+	for events := json.NewDecoder(response.Body); ; {
+		var batch struct {
+			Events []struct {
+				Payload struct{ Allocation allocation }
+			}
+		}
+		if err := events.Decode(&batch); err != nil {
+			return allocation{}, err
+		}
+		for _, event := range batch.Events {
+			if found := event.Payload.Allocation; found.NodeName != "" {
+				return found, nil
+			}
+		}
+	}
 }

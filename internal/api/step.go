@@ -12,6 +12,8 @@ type JobSteps struct {
 	Status string      `json:"status"`
 	Reason string      `json:"reason,omitempty" doc:"why the job waits, or what its status does not tell"`
 	Tasks  []TaskSteps `json:"tasks"`
+	// SSHUser could change all that the job made, whatever its config says.
+	SSHUser string `json:"ssh_user,omitempty" format:"uuid" doc:"the user who may log in, or could; what the job made may be theirs"`
 }
 
 // TaskSteps is one parallel run of a job with its attempts.
@@ -45,4 +47,7 @@ type Step struct {
 	Bytes      int64      `json:"bytes" doc:"how much output there is so far"`
 	Truncated  bool       `json:"truncated,omitempty"`
 	Background bool       `json:"background,omitempty"`
+
+	Remote      string `json:"remote,omitempty" doc:"of a session over SSH: where it came from"`
+	Fingerprint string `json:"fingerprint,omitempty" doc:"of a session over SSH: SHA256:... of the key that logged in"`
 }

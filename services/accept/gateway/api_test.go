@@ -193,6 +193,9 @@ func TestWorkflows(t *testing.T) {
 		if j.SSHEnabled != (j.Name == "stay") {
 			t.Errorf("job %s: SSH %t", j.Name, j.SSHEnabled)
 		}
+		if who := get[api.JobSteps](t, s, "/api/muster/v1/jobs/"+j.ID+"/steps").SSHUser; (who != "") != j.SSHEnabled {
+			t.Errorf("job %s: the user who may log in is %q", j.Name, who)
+		}
 	}
 	rerun := read[api.Rerun](t, send(t, s, http.MethodPost, path+"/rerun", `{"from_failed":true}`), http.StatusAccepted)
 	if w := get[api.Workflow](t, s, "/api/v2/workflow/"+rerun.WorkflowID); w.RerunOf == "" || w.AutoRerun != 0 {

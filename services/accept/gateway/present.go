@@ -177,11 +177,12 @@ func showStep(s core.Step) api.Step {
 	return api.Step{
 		Number: s.Number, Name: s.Name, Command: s.Command, Kind: s.Kind, Status: string(s.Status), ExitCode: s.ExitCode,
 		Error: s.Error, StartedAt: s.StartedAt, StoppedAt: s.StoppedAt, Bytes: s.Bytes, Truncated: s.Truncated, Background: s.Background,
+		Remote: s.Remote, Fingerprint: s.Fingerprint,
 	}
 }
 
 func showJobSteps(j core.Job, attempts []core.AttemptSteps) api.JobSteps {
-	shown := api.JobSteps{JobID: string(j.ID), Number: j.Number, Name: j.Name, Status: string(j.Status), Reason: j.Reason, Tasks: []api.TaskSteps{}}
+	shown := api.JobSteps{JobID: string(j.ID), Number: j.Number, Name: j.Name, Status: string(j.Status), Reason: j.Reason, SSHUser: string(j.SSH), Tasks: []api.TaskSteps{}}
 	for _, task := range j.Tasks {
 		t := api.TaskSteps{Index: task.Index, Status: string(task.Status), Reason: task.Reason, Attempts: []api.AttemptSteps{}}
 		for _, a := range attempts {

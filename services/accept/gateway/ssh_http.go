@@ -134,8 +134,10 @@ func (s *Service) connectSSH(c *gin.Context) {
 		s.deps.Logger.Warn("a connection to a job could not be opened", "attempt_id", place.Attempt, "error", err)
 		return
 	}
-	s.deps.Logger.Info("ssh connection opened", "attempt_id", place.Attempt, "user_id", r.user.ID, "remote", httpx.RemoteHost(c.Request))
+	audit := s.deps.Logger.Named("audit").With("attempt_id", place.Attempt, "user_id", r.user.ID, "login", r.user.Login, "remote", httpx.RemoteHost(c.Request))
+	audit.Info("ssh connection opened")
 	pipe.Join(here, there)
+	audit.Info("ssh connection closed")
 }
 
 func (s *Service) wantedPlace(r *request) (core.SSHPlace, error) {

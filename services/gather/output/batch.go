@@ -58,6 +58,7 @@ type batch struct {
 // login is a session over SSH, for the log.
 type login struct {
 	attempt core.AttemptID
+	user    core.UserID // who asked for the job; nobody else has a key
 	event   wire.Event
 }
 

@@ -52,6 +52,17 @@ func (s *Service) grant(ctx context.Context, id core.AttemptID) (grantRow, error
 	return row, nil
 }
 
+// nameLogins finds out who logged in.
+func (b *batch) nameLogins(ctx context.Context, tx bun.IDB) error {
+	for i := range b.logins {
+		err := tx.NewSelect().TableExpr("grants").Column("ssh_user").Where("attempt_id = ?", b.logins[i].attempt).Scan(ctx, &b.logins[i].user)
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return fmt.Errorf("reading who may log in: %w", err)
+		}
+	}
+	return nil
+}
+
 // saveSSH keeps where attempts can be logged in to, as their agents told.
 func saveSSH(ctx context.Context, tx bun.IDB, ready map[core.AttemptID]wire.Event) error {
 	for id, e := range ready {

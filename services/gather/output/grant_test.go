@@ -158,6 +158,10 @@ func TestLoginsThroughATunnel(t *testing.T) {
 		if diff := cmp.Diff(want, places); err != nil || diff != "" {
 			t.Errorf("places: %v\n%s", err, diff)
 		}
+		steps, err := h.service.TaskSteps(t.Context(), []core.TaskID{a.task})
+		if err != nil || len(steps) != 1 || len(steps[0].Steps) != 1 || steps[0].Steps[0].Remote != "192.0.2.7" || steps[0].Steps[0].Fingerprint != "SHA256:x" {
+			t.Errorf("the session's step: got %+v, %v, want from where and with which key", steps, err)
+		}
 		if _, err := h.service.CallSSH(t.Context(), call); core.ErrorCode(err) != core.CodeUnavailable {
 			t.Errorf("without a tunnel: got %v, want unavailable so that another instance is asked", err)
 		}

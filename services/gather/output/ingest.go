@@ -106,8 +106,8 @@ func (s *Service) announce(b *batch) {
 		s.deps.Hints.Notify(pipelineTopic(id))
 	}
 	for _, l := range b.logins {
-		s.deps.Logger.Info("ssh session started", "attempt_id", l.attempt, "step", l.event.Step, "kind", l.event.Name,
-			"command", l.event.Command, "remote", l.event.Remote, "fingerprint", l.event.Fingerprint)
+		s.deps.Logger.Named("audit").Info("ssh session started", "attempt_id", l.attempt, "user_id", l.user, "step", l.event.Step, "kind", l.event.Name,
+			"command", l.event.Command, "remote", l.event.Remote, "fingerprint", l.event.Fingerprint, "at", l.event.At)
 	}
 	if len(b.reports) > 0 {
 		s.deps.Hints.Notify(reportsTopic)
@@ -196,6 +196,9 @@ func (s *Service) save(ctx context.Context, tx bun.Tx, b *batch) error {
 		return err
 	}
 	if err := saveSSH(ctx, tx, b.ssh); err != nil {
+		return err
+	}
+	if err := b.nameLogins(ctx, tx); err != nil {
 		return err
 	}
 	if err := hurryReports(ctx, tx, b); err != nil {

@@ -28,6 +28,8 @@ type stepRow struct {
 	Truncated     bool            `bun:"truncated"`
 	StartedAt     store.Time      `bun:"started_at"`
 	StoppedAt     store.Time      `bun:"stopped_at"`
+	Remote        string          `bun:"remote"`
+	Fingerprint   string          `bun:"fingerprint"`
 }
 
 // start takes step:started, once, also when the end was told before it.
@@ -36,7 +38,7 @@ func (s *stepRow) start(e wire.Event, at time.Time) {
 		return
 	}
 	s.Name, s.Command, s.Kind, s.Background = e.Name, e.Command, e.Kind, e.Background
-	s.StartedAt = store.At(at)
+	s.Remote, s.Fingerprint, s.StartedAt = e.Remote, e.Fingerprint, store.At(at)
 	if s.Status == "" {
 		s.Status = core.StepRunning
 	}
@@ -65,7 +67,7 @@ func (s *stepRow) step() core.Step {
 	return core.Step{
 		Number: s.Number, Name: s.Name, Command: s.Command, Kind: s.Kind, Background: s.Background,
 		Status: s.Status, ExitCode: s.ExitCode, Error: s.Error, Truncated: s.Truncated,
-		StartedAt: s.StartedAt.Time(), StoppedAt: s.StoppedAt.Ptr(),
+		StartedAt: s.StartedAt.Time(), StoppedAt: s.StoppedAt.Ptr(), Remote: s.Remote, Fingerprint: s.Fingerprint,
 	}
 }
 
@@ -74,7 +76,7 @@ func upsertSteps(ctx context.Context, tx bun.IDB, rows []*stepRow) error {
 		return nil
 	}
 	q := tx.NewInsert().Model(&rows).On("CONFLICT (attempt_id, number) DO UPDATE")
-	for _, column := range []string{"name", "command", "kind", "background", "status", "exit_code", "error", "truncated", "started_at", "stopped_at"} {
+	for _, column := range []string{"name", "command", "kind", "background", "status", "exit_code", "error", "truncated", "started_at", "stopped_at", "remote", "fingerprint"} {
 		q = q.Set("? = EXCLUDED.?", bun.Ident(column), bun.Ident(column))
 	}
 	if _, err := q.Exec(ctx); err != nil {
