@@ -132,6 +132,9 @@ func (c *copies) keep(digest string, sealed []byte) {
 
 func (c *copies) write(name string, sealed []byte) error {
 	folder := name[:2]
+	if info, err := c.root.Lstat(folder); err == nil && !info.IsDir() {
+		c.root.Remove(folder)
+	}
 	if c.root.Mkdir(folder, 0o777) == nil {
 		c.root.Chmod(folder, 0o777) // agents of other users add to it, whatever our umask is
 	}
