@@ -14,7 +14,7 @@ import (
 
 // Version names the meaning of the language as this package reads it. Whoever
 // keeps results must keep it with them and drop them when it changes.
-const Version = "8"
+const Version = "9"
 
 // DefaultFile is where a repository keeps its config.
 const DefaultFile = ".circleci/config.yml"

@@ -18,13 +18,13 @@ func hostileExpressions() map[string][2]string {
 		return head + "jobs: {build: {parameters: {" + parameters + "}, machine: true, steps: [" + steps + "]}}\n"
 	}
 	var distinct, declared, given, patterns, calls strings.Builder
-	for i := range 5_000 {
+	for i := range 3_900 {
 		fmt.Fprintf(&calls, "c: {n: %d}, ", i)
 	}
-	for i := range 6_000 {
+	for i := range 5_900 {
 		fmt.Fprintf(&distinct, "run: '<< 1 < %d >>', ", i)
 	}
-	for i := range 3_200 {
+	for i := range 2_600 {
 		fmt.Fprintf(&declared, "p%d: {type: integer, default: 1}, ", i)
 	}
 	for i := range 900 {
@@ -37,19 +37,19 @@ func hostileExpressions() map[string][2]string {
 	long := strings.Repeat("a ", 600)
 	return map[string][2]string{
 		"an expression in a dive": {job("", "run: '<< "+strings.Repeat("(", 2000)+" >>'"), "100 levels deep; that is the limit"},
-		"a long expression":       {job("", "run: '<< "+strings.Repeat("1 or ", 100_000)+"1 >>'"), "less than 2048 characters"},
-		"different expressions":   {job("", steps(distinct.String(), "run")), "5000 different expressions; that is the limit"},
+		"a long expression":       {job("", "run: '<< "+strings.Repeat("1 or ", 75_000)+"1 >>'"), "less than 2048 characters"},
+		"different expressions":   {job("", steps(distinct.String(), "run")), "3000 different expressions; that is the limit"},
 		"sections in a dive":      {job("f: {type: boolean, default: true}", "run: '"+strings.Repeat("<<# parameters.f >>", 50_000)+"'"), "50 levels deep; that is the limit"},
 		"unclosed tags":           {job("", "run: '"+strings.Repeat("<<", 400_000)+"'"), "Expected expression after '<<'"},
 		"escapes and a mistake":   {job("", "run: '"+strings.Repeat(`\<<>>`, 150_000)+"<<'"), "Expected expression after '<<'"},
 		"many parameters":         {job(declared.String(), "checkout"), "1000 is the limit"},
 		"many arguments": {
-			head + "commands: {c: {parameters: {" + given.String() + "}, steps: [checkout]}}\njobs: {build: {machine: true, steps: [" + strings.Repeat("c, ", 20_000) + "]}}\n",
+			head + "commands: {c: {parameters: {" + given.String() + "}, steps: [checkout]}}\njobs: {build: {machine: true, steps: [" + strings.Repeat("c, ", 15_500) + "]}}\n",
 			"units of work; that is the limit",
 		},
 		"large patterns": {job("", steps(patterns.String(), "when")), "units of work; that is the limit"},
 		"a pattern on a long text": {
-			job("t: {type: string, default: '"+strings.Repeat("a", 200_000)+"'}", "{when: {condition: '<< parameters.t matches /(a*)*(a*)*(a*)*(a*)*b/ >>', steps: []}}"),
+			job("t: {type: string, default: '"+strings.Repeat("a", 150_000)+"'}", "{when: {condition: '<< parameters.t matches /(a*)*(a*)*(a*)*(a*)*b/ >>', steps: []}}"),
 			"units of work; that is the limit",
 		},
 		"one expression, often": {

@@ -9,14 +9,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
-
-	"go.yaml.in/yaml/v3"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/muster-ci/muster/core"
-	"github.com/muster-ci/muster/internal/testx"
 )
 
 // hostile returns small configs that ask for much work.
@@ -34,20 +30,21 @@ func hostile() map[string]string {
 	text += "  t20: {parameters: {a: {type: string}}, steps: [run: << parameters.a >>]}\njobs:\n  build: {machine: true, steps: [t0: {a: xxxxxxxxxx}]}\n"
 
 	big := "version: 2\njobs:\n  j:\n    machine: true\n    steps: [run: '" + strings.Repeat("x", 200_000) + "']\nworkflows: {version: 2, w: {jobs: [" + strings.Repeat("j, ", 5_000) + "]}}\n"
-	unknown := "version: 2\njobs:\n"
-	for i := range 4_000 {
-		unknown += fmt.Sprintf("  job-%d: &j {machine: true, steps: [checkout]}\n", i)
+	var unknown strings.Builder
+	unknown.WriteString("version: 2\njobs:\n")
+	for i := range 1_400 {
+		fmt.Fprintf(&unknown, "  job-%d: &j {machine: true, steps: [checkout]}\n", i)
 	}
-	unknown += "workflows: {version: 2, w: {jobs: ["
+	unknown.WriteString("workflows: {version: 2, w: {jobs: [")
 	for i := range 8_000 {
-		unknown += fmt.Sprintf("jbo-%d, ", i)
+		fmt.Fprintf(&unknown, "jbo-%d, ", i)
 	}
 	return map[string]string{
 		"command calls itself":  "version: 2.1\ncommands: {a: {steps: [a]}}\njobs: {build: {machine: true, steps: [a]}}\n",
 		"commands that double":  doubling,
 		"text that multiplies":  text,
 		"one large job, often":  big,
-		"unknown jobs":          unknown + "]}}\n",
+		"unknown jobs":          unknown.String() + "]}}\n",
 		"a regular expression":  "version: 2\njobs: {j: {machine: true, steps: [checkout]}}\nworkflows: {version: 2, w: {jobs: [j: {filters: {branches: {only: '/" + strings.Repeat("(a*)*", 300) + "/'}}}]}}\n",
 		"a condition in a dive": "version: 2.1\njobs: {build: {machine: true, steps: [when: {steps: [], condition: " + strings.Repeat("{not: ", 95) + "1" + strings.Repeat("}", 95) + "}]}}\n",
 		"ten thousand mistakes": "version: 2\njobs:\n  build:\n    machine: true\n    steps: [" + strings.Repeat("x, ", 10_000) + "]\n",
@@ -104,92 +101,4 @@ func FuzzCompile(f *testing.F) {
 			t.Fatalf("%s\n%v\n%s", diff, again.Errors, result.Processed)
 		}
 	})
-}
-
-// The benchmarks compare with decoding the same bytes into the library's nodes.
-
-func BenchmarkCompile40Lines(b *testing.B) {
-	text, err := os.ReadFile(filepath.Join("testdata", "valid", "simple.yml"))
-	if err != nil {
-		b.Fatal(err)
-	}
-	benchmarkCompile(b, string(text))
-}
-
-func BenchmarkCompile500Jobs(b *testing.B) {
-	var text strings.Builder
-	text.WriteString("version: 2.1\njobs:\n")
-	for i := range 500 {
-		fmt.Fprintf(&text, "  job-%d:\n    docker:\n      - image: cimg/go:1.24\n    steps:\n      - checkout\n      - run:\n          name: Test\n          command: go test ./part%d/...\n", i, i)
-	}
-	text.WriteString("workflows:\n  main:\n    jobs:\n      - job-0\n")
-	for i := 1; i < 500; i++ {
-		fmt.Fprintf(&text, "      - job-%d:\n          requires: [job-%d, job-%d]\n", i, (i-1)/2, i-1)
-	}
-	benchmarkCompile(b, text.String())
-}
-
-// BenchmarkCompileMatrix makes 500 jobs of four matrices.
-func BenchmarkCompileMatrix(b *testing.B) {
-	var text strings.Builder
-	text.WriteString(`version: 2.1
-executors:
-  go:
-    parameters:
-      version: {type: string}
-    docker:
-      - image: cimg/go:<< parameters.version >>
-jobs:
-  test:
-    parameters:
-      version: {type: string}
-      part: {type: integer}
-    executor:
-      name: go
-      version: << parameters.version >>
-    steps:
-      - checkout
-      - run:
-          name: Test
-          command: go test ./part<< parameters.part >>/...
-workflows:
-  main:
-    jobs:
-`)
-	for n := range 4 {
-		fmt.Fprintf(&text, "      - test:\n          name: test-%d-<< matrix.version >>-<< matrix.part >>\n          matrix:\n            alias: m%d\n            parameters:\n              version: [", n, n)
-		for version := range 5 {
-			fmt.Fprintf(&text, "\"1.%d\", ", version)
-		}
-		text.WriteString("]\n              part: [")
-		for part := range 25 {
-			fmt.Fprintf(&text, "%d, ", part)
-		}
-		text.WriteString("]\n")
-	}
-	benchmarkCompile(b, text.String())
-}
-
-func benchmarkCompile(b *testing.B, text string) { benchmarkCompileWith(b, text, Options{}) }
-
-func benchmarkCompileWith(b *testing.B, text string, options Options) {
-	b.ReportAllocs()
-	request := core.CompileRequest{Config: text, Values: core.PipelineValues{"git.branch": "main"}}
-	// The processor's time: a busy machine stretches the longer of two more.
-	var compiled, decoded time.Duration
-	for b.Loop() {
-		start := testx.ProcessCPU()
-		if result, err := Compile(context.Background(), request, options); err != nil || result.Plan == nil {
-			b.Fatal(result.Errors, err)
-		}
-		middle := testx.ProcessCPU()
-		var n yaml.Node
-		if err := yaml.Unmarshal([]byte(text), &n); err != nil {
-			b.Fatal(err)
-		}
-		compiled += middle - start
-		decoded += testx.ProcessCPU() - middle
-	}
-	b.ReportMetric(float64(compiled)/float64(decoded), "compile/decode")
-	b.ReportMetric(float64(compiled)/float64(b.N), "compile-ns")
 }

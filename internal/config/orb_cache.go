@@ -85,11 +85,12 @@ func (c *OrbCache) source(digest string) *orbSource {
 	return nil
 }
 
-// read returns the source of a text, whose digest the caller has checked. Those
-// who ask for one at the same time wait for one to read it.
-func (c *OrbCache) read(digest, text string, limits document.Limits) *orbSource {
-	once := sync.OnceValue(func() *orbSource { return readOrbSource(digest, text, limits) })
-	size := smallSize + len(text) + valueSize*document.Values(text)
+// read returns the source of a text whose digest the caller has checked and
+// whose values it has counted. Those who ask for one at the same time wait for
+// one to read it.
+func (c *OrbCache) read(digest, text string, values int, limits document.Limits) *orbSource {
+	once := sync.OnceValue(func() *orbSource { return readOrbSource(digest, text, values, limits) })
+	size := smallSize + len(text) + valueSize*values
 	return c.put(orbCacheKey{kind: "source", name: digest}, once, size).(func() *orbSource)()
 }
 

@@ -22,8 +22,8 @@ type orbSource struct {
 }
 
 // readOrbSource reads a text.
-func readOrbSource(digest, text string, limits document.Limits) *orbSource {
-	s := &orbSource{digest: digest, place: newSource(digest, text), bytes: len(text), values: document.Values(text)}
+func readOrbSource(digest, text string, values int, limits document.Limits) *orbSource {
+	s := &orbSource{digest: digest, place: newSource(digest, text), bytes: len(text), values: values}
 	s.place.digest = digest
 	c := &compiler{problems: newProblems("", ""), ctx: context.Background(), read: func(string) {}, reuse: true}
 	c.main = s.place

@@ -91,7 +91,7 @@ func (c *compiler) checkOrbKeys() {
 		case slices.Contains(configOnly, name):
 			c.fail(c.root.KeyAt(i), fmt.Sprintf("extraneous key [%s] is not permitted", name), "an orb holds no such thing; "+permittedKeys(orbKeys))
 		default:
-			if near := suggest(name, orbKeys); near != "" {
+			if near := c.near(name, orbKeys); near != "" {
 				c.warn(c.root.KeyAt(i), fmt.Sprintf("The key [%s] has no meaning", clip(name)), near)
 			}
 		}

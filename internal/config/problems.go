@@ -211,8 +211,9 @@ func suggest(word string, candidates []string) string {
 	return fmt.Sprintf("did you mean %q?", best)
 }
 
-// maxCompared bounds the names that one compilation compares with misspelt ones.
-const maxCompared = 20_000
+// maxCompared bounds the names that one compilation, and the reading of an orb,
+// compares with misspelt ones.
+const maxCompared = 5_000
 
 // near is suggest for the names that a config defines, of which there may be
 // thousands, and as many mistakes: after a while nobody reads on.

@@ -26,8 +26,8 @@ type OrbResolver interface {
 const (
 	maxOrbs      = 100     // references, each counted once
 	maxOrbDepth  = 10      // orbs that use orbs
-	maxOrbBytes  = 1 << 20 // of all sources together
-	maxOrbValues = 35_000  // of all sources together, counted as document.Values does
+	maxOrbBytes  = 9 << 17 // of the config and all sources together
+	maxOrbValues = 28_000  // of the config and all sources together, counted as document.Values does
 	maxReference = 1000    // bytes
 )
 
@@ -216,13 +216,16 @@ func (c *compiler) spendOrb(locked core.LockedOrb, bytes, values int, n *documen
 	if l.byDigest[locked.Digest] != nil {
 		return
 	}
+	if l.bytes == 0 {
+		l.bytes, l.values = len(c.request.Config), document.Values(c.request.Config)
+	}
 	l.bytes += bytes
 	l.values += values
 	switch {
 	case l.bytes > maxOrbBytes:
-		c.fail(n, fmt.Sprintf("The orbs of this config are longer than %d bytes together; that is the limit", maxOrbBytes), "use fewer or smaller orbs")
+		c.fail(n, fmt.Sprintf("The config and its orbs are longer than %d bytes together; that is the limit", maxOrbBytes), "use fewer or smaller orbs")
 	case l.values > maxOrbValues:
-		c.fail(n, fmt.Sprintf("The orbs of this config have more than %d values together; that is the limit", maxOrbValues), "use fewer or smaller orbs")
+		c.fail(n, fmt.Sprintf("The config and its orbs have more than %d values together; that is the limit", maxOrbValues), "use fewer or smaller orbs")
 	default:
 		return
 	}
@@ -272,8 +275,9 @@ func (c *compiler) fetch(ref string, n *document.Node) (*orbSource, core.LockedO
 	if !decided && ExactReference(ref) {
 		l.cache.keepExact(c.request.OrganizationID, ref, locked)
 	}
-	c.spendOrb(locked, len(answer.Source), document.Values(answer.Source), n)
-	return l.cache.read(locked.Digest, answer.Source, l.limits), locked, true
+	values := document.Values(answer.Source)
+	c.spendOrb(locked, len(answer.Source), values, n)
+	return l.cache.read(locked.Digest, answer.Source, values, l.limits), locked, true
 }
 
 // unanswered tells why a reference has no orb, or gives up where nobody can say.

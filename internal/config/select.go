@@ -59,15 +59,15 @@ func (c *compiler) selectVersion() bool {
 // checkTopLevel refuses what would change the meaning of the file. Other keys
 // are free: they hold anchors.
 func (c *compiler) checkTopLevel() {
+	top, meant := topKeys(), append(slices.Clone(reuseKeys), "version", "jobs", "workflows")
 	for i, key := range c.root.Keys {
-		at := c.root.KeyAt(i)
 		known := slices.Contains(reuseKeys, key.Text)
 		switch {
 		case known && !c.reuse && key.Text != "job-groups" && key.Text != "setup": // which a processed config has
-			c.fail(at, fmt.Sprintf("extraneous key [%s] is not permitted", key.Text), "it needs version: 2.1")
-		case !known && !slices.Contains(topKeys(), key.Text):
-			if near := suggest(key.Text, append(slices.Clone(reuseKeys), "version", "jobs", "workflows")); near != "" {
-				c.warn(at, fmt.Sprintf("The key [%s] has no meaning", key.Text), near)
+			c.fail(c.root.KeyAt(i), fmt.Sprintf("extraneous key [%s] is not permitted", key.Text), "it needs version: 2.1")
+		case !known && !slices.Contains(top, key.Text):
+			if near := c.near(key.Text, meant); near != "" {
+				c.warn(c.root.KeyAt(i), fmt.Sprintf("The key [%s] has no meaning", key.Text), near)
 			}
 		}
 	}

@@ -44,8 +44,8 @@ type matchedText struct {
 // do. A unit is about the time in which a tag is put in. The weights below are
 // of work whose units take as long as several.
 const (
-	maxWork       = 1_000_000
-	nameWeight    = 8   // a name of an expression
+	maxWork       = 750_000
+	nameWeight    = 12  // a name of an expression
 	givenWeight   = 5   // an argument of a call
 	patternWeight = 10  // an instruction of a pattern
 	textShare     = 256 // bytes of a template that is used once more

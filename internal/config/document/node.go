@@ -95,7 +95,7 @@ func (n *Node) IsScalar() bool { return n.Kind < List }
 // AsBool reads YAML 1.1's words for booleans, as CircleCI does. Quoted words are
 // strings.
 func (n *Node) AsBool() (value, ok bool) {
-	if n.Quoted || !n.IsScalar() {
+	if n.Quoted || !n.IsScalar() || len(n.Text) < len("on") || len(n.Text) > len("false") {
 		return false, false
 	}
 	word := n.Text

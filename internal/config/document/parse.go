@@ -15,8 +15,9 @@ import (
 // Limits bound a document. Zero fields mean the defaults.
 type Limits struct {
 	Bytes    int // of the text; 1 MiB
-	Nodes    int // written in the text, comments included; 32,000
-	Lines    int // of the text; 50,000
+	Nodes    int // written in the text, comments included; 25,000
+	Words    int // of the text, between blanks and line breaks; 160,000
+	Lines    int // of the text; 40,000
 	Depth    int // of nesting; 100
 	Expanded int // nodes after aliases are resolved; 250,000
 	// ExpandedBytes is the text after aliases are resolved; 16 MiB.
@@ -27,9 +28,11 @@ type Limits struct {
 
 // withDefaults fills in zero fields.
 //
-// The library takes a good microsecond per node, so that 32,000 of them keep the
+// The library takes a good microsecond per node, so that 25,000 of them keep the
 // worst file below 50 ms; a config of 500 jobs, all written out, has 12,000. It
-// takes longest for lines with next to nothing in them.
+// takes longest for lines with next to nothing in them. A word of a text that is
+// no block costs it as much as twenty characters; a script of 1 MiB has some
+// 150,000.
 func (l Limits) withDefaults() Limits {
 	set := func(field *int, value int) {
 		if *field <= 0 {
@@ -37,8 +40,9 @@ func (l Limits) withDefaults() Limits {
 		}
 	}
 	set(&l.Bytes, 1<<20)
-	set(&l.Nodes, 32_000)
-	set(&l.Lines, 50_000)
+	set(&l.Nodes, 25_000)
+	set(&l.Words, 160_000)
+	set(&l.Lines, 40_000)
 	set(&l.Depth, 100)
 	set(&l.Expanded, 250_000)
 	set(&l.ExpandedBytes, 16<<20)
@@ -140,8 +144,18 @@ func scan(text string, limits Limits) error {
 			Suggestion: "move long scripts into files of the repository and run those",
 		}
 	}
-	if Values(text) > limits.Nodes {
-		return tooMany(limits)
+	values, words := count(text)
+	switch {
+	case values > limits.Nodes:
+		return &Error{
+			Message:    fmt.Sprintf("The %s has more than %d values and comments; that is the limit", limits.Name, limits.Nodes),
+			Suggestion: "split it, or generate less",
+		}
+	case words > limits.Words:
+		return &Error{
+			Message:    fmt.Sprintf("The %s has more than %d words; that is the limit", limits.Name, limits.Words),
+			Suggestion: "move long scripts into files of the repository and run those",
+		}
 	}
 	return nil
 }
@@ -149,39 +163,73 @@ func scan(text string, limits Limits) error {
 // Values is at least the number of a text's nodes less one: every node but the
 // first needs one of these marks beside it, and a key and its value share one.
 // That text in scripts holds them too makes it an upper bound. Comments count as
-// well, and an anchor as two: the library takes as long for them.
+// well, a tag as one and an anchor as two: the library takes as long for them.
 func Values(text string) int {
-	count := 0
-	for i := 0; i < len(text); i++ {
-		switch text[i] {
-		case ',', '[', '{':
-			count++
-		case ':':
-			if i+1 == len(text) || strings.IndexByte(" \n\r\t,[]{}", text[i+1]) >= 0 || i > 0 && (text[i-1] == '"' || text[i-1] == '\'') {
-				count += 2
-			}
-		case '-', '?':
-			if i+1 == len(text) || text[i+1] <= ' ' {
-				count++
-			}
-		case '#':
-			if i == 0 || text[i-1] <= ' ' {
-				count++
-			}
-		case '&':
-			if i+1 < len(text) && text[i+1] > ' ' && text[i+1] != '&' {
-				count += 2
-			}
-		}
-	}
-	return count
+	values, _ := count(text)
+	return values
 }
 
-func tooMany(limits Limits) *Error {
-	return &Error{
-		Message:    fmt.Sprintf("The %s has more than %d values and comments; that is the limit", limits.Name, limits.Nodes),
-		Suggestion: "split it, or generate less",
+// The characters that count has to look at.
+const (
+	ordinary = iota
+	blank
+	mark
+)
+
+var classes = func() (table [256]uint8) {
+	for _, c := range []byte(" \t\r\n") {
+		table[c] = blank
 	}
+	for _, c := range []byte(",[{:-?#&!") {
+		table[c] = mark
+	}
+	return table
+}()
+
+// count returns the Values of a text and its words.
+func count(text string) (values, words int) {
+	within := false // a word
+	for i := 0; i < len(text); i++ {
+		class := classes[text[i]]
+		if class == blank {
+			within = false
+			continue
+		}
+		if !within {
+			within = true
+			words++
+		}
+		if class == mark {
+			values += weight(text, i)
+		}
+	}
+	return values, words
+}
+
+// weight returns how many values the mark at a place of a text may begin.
+func weight(text string, at int) int {
+	next, before := byte(' '), byte(' ')
+	if at+1 < len(text) {
+		next = text[at+1]
+	}
+	if at > 0 {
+		before = text[at-1]
+	}
+	switch c := text[at]; {
+	case c == ',' || c == '[' || c == '{':
+		return 1
+	case c == ':' && (strings.IndexByte(" \n\r\t,[]{}", next) >= 0 || before == '"' || before == '\''):
+		return 2
+	case (c == '-' || c == '?') && next <= ' ':
+		return 1
+	case c == '#' && before <= ' ':
+		return 1
+	case c == '&' && next > ' ' && next != '&':
+		return 2
+	case c == '!' && next > ' ' && (before <= ' ' || strings.IndexByte(",[{", before) >= 0):
+		return 1
+	}
+	return 0
 }
 
 // invalidUTF8 returns the first byte of a text that begins no character.

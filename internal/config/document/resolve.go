@@ -279,7 +279,7 @@ func (x *index) find(n *Node, key string) (int, bool) {
 		return at, at >= 0
 	}
 	if x.places == nil {
-		x.places = make(map[string]int, 2*len(n.Keys))
+		x.places = make(map[string]int, cap(n.Keys))
 		for i, k := range n.Keys {
 			x.places[k.Text] = i
 		}
