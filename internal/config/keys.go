@@ -13,9 +13,6 @@ import (
 type keySet struct {
 	permitted []string
 	required  []string
-	// later are keys of the language that are not supported yet, each with
-	// what to do instead.
-	later map[string]string
 }
 
 // The shapes of the language.
@@ -60,10 +57,6 @@ func (c *compiler) fields(n *document.Node, set keySet, extra ...string) bool {
 	for i, key := range n.Keys {
 		name := key.Text
 		if slices.Contains(set.permitted, name) || slices.Contains(extra, name) {
-			continue
-		}
-		if way, ok := set.later[name]; ok {
-			c.fail(n.KeyAt(i), "The key ["+name+"] is not supported by Muster yet", "until it is: "+way)
 			continue
 		}
 		c.extraneous(n.KeyAt(i), append(slices.Clone(set.permitted), extra...))

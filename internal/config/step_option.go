@@ -31,10 +31,6 @@ func (c *compiler) options(step string, n, place *document.Node, set keySet) boo
 		if slices.Contains(set.permitted, key.Text) {
 			continue
 		}
-		if way, ok := set.later[key.Text]; ok {
-			c.fail(n.KeyAt(i), "The key ["+key.Text+"] is not supported by Muster yet", "until it is: "+way)
-			continue
-		}
 		way := permittedKeys(set.permitted)
 		if near := suggest(key.Text, set.permitted); near != "" {
 			way = near + " " + way

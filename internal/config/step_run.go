@@ -17,7 +17,6 @@ var runKeys = keySet{
 		"shell", "when", "working_directory",
 	},
 	required: []string{"command"},
-	later:    map[string]string{"teardown": "write the steps after this one, with when: always"},
 }
 
 // run reads the short form (a command) or the long one.
