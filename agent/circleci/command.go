@@ -201,7 +201,7 @@ func (c *Call) getenv(name string) string { return process.Getenv(c.Environ, nam
 func (c *Call) agent() (*answer.Caller, error) {
 	folder := c.getenv("CIRCLE_INTERNAL_TASK_DATA")
 	if folder == "" {
-		return nil, core.Errorf(core.CodeInvalid, "CIRCLE_INTERNAL_TASK_DATA is not set: this command works in a step of a job only")
+		return nil, core.Errorf(core.CodeInvalid, "CIRCLE_INTERNAL_TASK_DATA is not set: this command works in a step of a job only; `su -` and sudo drop it, so hand the CIRCLE_ variables on (sudo --preserve-env, su -w)")
 	}
 	return answer.NewCaller(filepath.Join(folder, answer.Socket)), nil
 }

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -197,4 +198,26 @@ func FuzzSplit(f *testing.F) {
 		}
 		choose(want, []core.FailedTest{{File: text, ClassName: text}})
 	})
+}
+
+// TestTimingsOfOtherFolders: reports of absolute paths count wherever the job
+// that wrote them had its working directory.
+func TestTimingsOfOtherFolders(t *testing.T) {
+	t.Parallel()
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := wire.Timings{TestTimings: core.TestTimings{
+		Names:   []string{"/job/1/project/spec/a_test", "/job/2/project/spec/a_test", "/job/1/project/deep/spec/b_test", "/job/1/project/spec/c_test", "./spec/c_test", "/job/1/other", "sub/d_test"},
+		Seconds: []float64{3, 5, 7, 11, 13, 17, 19},
+	}}
+	names := []string{"spec/a_test", "deep/spec/b_test", "spec/b_test", "spec/c_test", here + "/spec/a_test", "d_test"}
+	weights, found := match(names, known, core.TestByFile)
+	if diff := cmp.Diff([]float64{5, 7, -1, 13, 5, -1}, weights); diff != "" || found != 4 {
+		t.Errorf("%d found (-want +got):\n%s", found, diff)
+	}
+	if weights, found := match(names, known, core.TestByName); found != 0 {
+		t.Errorf("by another key: got %v", weights)
+	}
 }

@@ -112,9 +112,16 @@ func match(names []string, known wire.Timings, key core.TestKey) (weights []floa
 	for i, name := range known.Names {
 		seconds[normal(name)] += max(0, known.Seconds[i])
 	}
+	elsewhere := map[string]float64{}
+	if key == core.TestByFile {
+		elsewhere = ofOtherFolders(names, seconds, normal)
+	}
 	weights = make([]float64, len(names))
 	for i, name := range names {
 		s, ok := seconds[normal(name)]
+		if !ok {
+			s, ok = elsewhere[normal(name)]
+		}
 		if !ok {
 			s = -1
 		} else {
@@ -123,6 +130,31 @@ func match(names []string, known wire.Timings, key core.TestKey) (weights []floa
 		weights[i] = s
 	}
 	return weights, found
+}
+
+// ofOtherFolders finds files by absolute paths that were reported from a working
+// directory elsewhere: where jobs have homes of their own, it is another one each
+// time. A path stands for the name that is its longest end, whichever node asks;
+// of two paths for one name the longer time counts.
+func ofOtherFolders(names []string, seconds map[string]float64, normal func(string) string) map[string]float64 {
+	wanted := make(map[string]bool, len(names))
+	for _, name := range names {
+		wanted[normal(name)] = true
+	}
+	found := map[string]float64{}
+	for path, took := range seconds {
+		rest, absolute := strings.CutPrefix(path, "/")
+		if !absolute {
+			continue
+		}
+		for end := range pathEnds(rest) {
+			if wanted[end] {
+				found[end] = max(found[end], took)
+				break
+			}
+		}
+	}
+	return found
 }
 
 // relative returns what makes paths alike: "./a", "/home/me/a" in the folder /home/me,

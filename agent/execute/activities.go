@@ -4,6 +4,7 @@ package execute
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
@@ -136,7 +137,9 @@ func (j *job) prepareFiles() string {
 	if err != nil {
 		return fmt.Sprintf("The file of BASH_ENV cannot be made: %v.", err)
 	}
-	file.Close()
+	if err := errors.Join(j.keepCommands(file), file.Close()); err != nil {
+		return fmt.Sprintf("The file of BASH_ENV cannot be written: %v.", err)
+	}
 	return ""
 }
 

@@ -35,6 +35,7 @@ type Config struct {
 	Grace    time.Duration // from SIGTERM to SIGKILL; 0 means 10 s
 	NoOutput time.Duration // silence that ends a step which sets no limit; 0 means 10 min
 	Environ  []string      // of the image; the agent's own variables are taken out
+	LinkDir  string        // of the container, for links to the commands of the job; "" means none
 	SSH      SSHConfig
 }
 
@@ -144,6 +145,7 @@ func (r *Runner) steps(ctx context.Context, task core.ClaimedTask) (Result, erro
 	}
 	j.fetchTokens(ctx)
 	defer j.openAnswers()()
+	defer j.linkCommands()()
 	defer r.sweep()
 	defer j.closeSSH()
 	stopUsage := j.sampleUsage()

@@ -174,6 +174,7 @@ func (t *tracked) build(ctx, delivery context.Context) error {
 		SpareDir: t.cfg.SpoolDir,
 		Grace:    t.cfg.Grace,
 		Environ:  t.cfg.Environ,
+		LinkDir:  t.cfg.LinkDir,
 		SSH:      t.cfg.SSH,
 	}, execute.Deps{
 		Logger:    t.logger,

@@ -41,6 +41,7 @@ type Config struct {
 	CopiesDir    string        // of the client, for parts of archives; "" means none
 	CopiesBytes  int64         // that they may take; 0 means 10 GiB
 	Environ      []string      // of the image; what is the agent's own is taken out of it
+	LinkDir      string        // of a container, for links to the commands of its job; "" means none
 	SSH          execute.SSHConfig
 }
 

@@ -159,6 +159,9 @@ func runAgent(ctx context.Context, logger hclog.Logger, processes *process.Table
 		return err
 	}
 	cfg.Version = version
+	if os.Getpid() == 1 { // a container that is there for this job
+		cfg.LinkDir = "/usr/local/bin"
+	}
 	if cfg.SSH.Program, err = os.Executable(); err != nil {
 		logger.Warn("sftp will not work: the agent does not find itself", "error", err)
 	}
