@@ -4,6 +4,7 @@ package remote
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/muster-ci/muster/core"
 	"github.com/muster-ci/muster/internal/pipe"
+	"github.com/muster-ci/muster/internal/resolve"
 )
 
 // SSHPlaces is a client of core.SSHPlaces.
@@ -25,40 +27,47 @@ func (r *SSHPlaces) SSHPlaces(ctx context.Context, tasks []core.TaskID) ([]core.
 	return call[[]core.SSHPlace](ctx, r.caller, "ssh-places", tasks)
 }
 
-// instances is how many instances of output are asked for an agent that is not
-// connected to each: requests go to them in turn.
-const instances = 8
+// maxInstances bounds how many instances of output are asked.
+const maxInstances = 64
 
-// CallSSH implements core.SSHPlaces. The connection lives until it is closed or
-// ctx ends.
-func (r *SSHPlaces) CallSSH(ctx context.Context, c core.SSHCall) (conn io.ReadWriteCloser, err error) {
-	for range instances {
-		conn, err = r.caller.upgrade(ctx, "call-ssh", c)
-		if core.ErrorCode(err) != core.CodeUnavailable {
-			break
+// CallSSH implements core.SSHPlaces: it looks for the instance to which the
+// job's agent is connected. The connection lives until it is closed or ctx ends.
+func (r *SSHPlaces) CallSSH(ctx context.Context, c core.SSHCall) (io.ReadWriteCloser, error) {
+	walk := resolve.EachOnce(ctx)
+	var refused error
+	for range maxInstances {
+		conn, answered, err := r.caller.upgrade(walk, "call-ssh", c)
+		if err == nil || core.ErrorCode(err) != core.CodeUnavailable {
+			return conn, err
 		}
+		if !answered {
+			return nil, cmp.Or(refused, err) // all have been asked, or none is there
+		}
+		refused = err
 	}
-	return conn, err
+	return nil, refused
 }
 
-// upgrade makes a call whose answer is a connection.
-func (c *Caller) upgrade(ctx context.Context, method string, in any) (io.ReadWriteCloser, error) {
+// upgrade makes a call whose answer is a connection; answered tells an error that
+// an instance said from one of the way to it.
+func (c *Caller) upgrade(ctx context.Context, method string, in any) (conn io.ReadWriteCloser, answered bool, err error) {
 	body, err := json.Marshal(in)
 	if err != nil {
-		return nil, fmt.Errorf("encoding %s: %w", method, err)
+		return nil, false, fmt.Errorf("encoding %s: %w", method, err)
 	}
 	request, err := c.request(ctx, method, bytes.NewReader(body))
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	pipe.Ask(request)
 	response, err := c.http.Do(request)
 	if err != nil {
-		return nil, c.unreachable(ctx, method, err)
+		return nil, false, c.unreachable(ctx, method, err)
 	}
 	if response.StatusCode == http.StatusSwitchingProtocols {
-		return pipe.Opened(response)
+		conn, err := pipe.Opened(response)
+		return conn, true, err
 	}
 	defer response.Body.Close()
-	return nil, readError(response)
+	return nil, true, readError(response)
 }

@@ -99,7 +99,11 @@ func (m *Memory) dial(ctx context.Context, _, address string) (net.Conn, error) 
 type memoryTransport struct{ m *Memory }
 
 func (t memoryTransport) RoundTrip(request *http.Request) (*http.Response, error) {
-	if _, err := serviceOf(request); err != nil {
+	name, err := serviceOf(request)
+	if err == nil && !roundOf(request.Context()).add(name) {
+		err = noInstance(name, nil) // there is one
+	}
+	if err != nil {
 		closeBody(request)
 		return nil, err
 	}

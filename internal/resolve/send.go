@@ -24,13 +24,15 @@ func (c *Consul) send(request *http.Request, s *service) (*http.Response, error)
 	content := holdBody(request.Body)
 	defer func() { content.release() }()
 	var failure error
-	var tried []*instance
-	for len(tried) < maxTried && request.Context().Err() == nil {
+	walk := roundOf(request.Context())
+	tried := walk.of(s)
+	for most := len(tried) + maxTried; len(tried) < most && request.Context().Err() == nil; {
 		i := s.pick(c.clock(), tried)
 		if i == nil {
 			break
 		}
 		tried = append(tried, i)
+		walk.add(i.address)
 		response, err := c.transport.RoundTrip(toInstance(request, content, i.address))
 		if err == nil {
 			s.restore(i)
