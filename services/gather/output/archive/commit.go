@@ -209,7 +209,7 @@ func (s *Archives) write(ctx context.Context, tx bun.IDB, c commit, retention ti
 	res, err := tx.NewUpdate().TableExpr("archives").
 		Set("state = ?", stateCommitted).Set("digest = ?", c.digest).Set("parts = ?", c.packed).
 		Set("plain = ?", c.in.Plain).Set("stored = ?", c.stored).Set("files = ?", c.in.Files).
-		Set("committed_at = ?", store.At(now)).Set("expires_at = ?", store.At(expires)).
+		Set("committed_at = ?", store.At(now)).Set("expires_at = ?", store.At(expires)).Set("wish = ?", wishOf(c.archive.Kind, retention)).
 		Where("id = ?", c.archive.ID).Where("state = ?", stateOpen).Exec(ctx)
 	if err != nil {
 		return fmt.Errorf("committing the archive: %w", err)

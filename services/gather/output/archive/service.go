@@ -71,8 +71,15 @@ func New(cfg Config, deps Deps) (*Archives, error) {
 	return s, nil
 }
 
-// Run sweeps and hands over until ctx ends.
+// Run sweeps and hands over until ctx ends. What is kept already is first held
+// against the settings.
 func (s *Archives) Run(ctx context.Context) error {
+	if err := s.adjust(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil // asked to stop before it began
+		}
+		return err
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return s.sweep.Run(ctx) })
 	if s.deps.Results != nil {
