@@ -36,7 +36,13 @@ func (p *Platform) Project(t testing.TB, name string) string {
 // Trigger starts a pipeline with a config and returns its id.
 func (p *Platform) Trigger(t testing.TB, slug, config string) string {
 	t.Helper()
-	triggered, err := p.Client.Trigger(t.Context(), slug, api.TriggerRequest{Config: config, Branch: "main"}, "")
+	return p.TriggerOn(t, slug, config, "main")
+}
+
+// TriggerOn starts a pipeline of a branch.
+func (p *Platform) TriggerOn(t testing.TB, slug, config, branch string) string {
+	t.Helper()
+	triggered, err := p.Client.Trigger(t.Context(), slug, api.TriggerRequest{Config: config, Branch: branch}, "")
 	if err != nil {
 		t.Fatalf("triggering: %v", err)
 	}

@@ -3,7 +3,6 @@
 package scenario
 
 import (
-	"bytes"
 	"strings"
 	"testing"
 
@@ -30,7 +29,7 @@ func (p *Platform) Run(t *testing.T, s Scenario) {
 				p.awaitTests(t, slug, first.Job(t, name), len(tests))
 			}
 		}
-		id := p.triggerBehind(t, slug, s)
+		id := p.trigger(t, slug, s)
 		p.act(t, id, s.Verdict)
 		end := p.AwaitEnd(t, id)
 		if s.Verdict.Rerun {
@@ -56,17 +55,7 @@ func (p *Platform) act(t *testing.T, id string, v Verdict) {
 	if v.CancelOn == "" {
 		return
 	}
-	place, text, _ := strings.Cut(v.CancelOn, ": ")
-	name, step, _ := strings.Cut(place, "/")
-	seen := p.Await(t, id, "the output of "+place+" has "+text, func(s State) bool {
-		for _, job := range s.Jobs {
-			if job.Name == name {
-				out, err := p.StepOutput(t.Context(), job.ID, step)
-				return err == nil && bytes.Contains(out, []byte(text))
-			}
-		}
-		return false
-	})
+	seen, name := p.awaitOutput(t, id, v.CancelOn)
 	if err := p.Client.CancelJob(t.Context(), seen.Job(t, name).ID); err != nil {
 		t.Fatalf("canceling: %v", err)
 	}

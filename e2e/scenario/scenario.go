@@ -57,6 +57,14 @@ type Verdict struct {
 	// which is stopped at the approval of Approve until it does; the verdict is
 	// about the second pipeline.
 	Behind string `json:"behind,omitempty"`
+	// Redundant is "job/step: text": when the step's output holds the text, a
+	// second pipeline of the same branch is triggered, which must succeed. The
+	// branch is not the default one, and the project has auto-cancel. The verdict
+	// is about the first pipeline.
+	Redundant string `json:"redundant,omitempty"`
+	// Overtaken has a second pipeline come before the first, which the verdict is
+	// about.
+	Overtaken *Overtaken `json:"overtaken,omitempty"`
 	// Artifacts are all that jobs keep, by "job/task/path".
 	Artifacts map[string]string `json:"artifacts,omitempty"`
 	// CancelOn is "job/step: text": the job is canceled when the step's output
