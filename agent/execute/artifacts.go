@@ -135,14 +135,18 @@ func (u *uploading) file(ctx context.Context, at, name string, info fs.FileInfo)
 	if len(name) > wire.MaxArchivePath {
 		return fmt.Errorf("the path of %s has more than %d bytes", at, wire.MaxArchivePath)
 	}
-	if err := u.begin(ctx); err != nil {
-		return err
+	file, info, err := tree.Open(at)
+	if errors.Is(err, tree.ErrNoFile) {
+		u.say("  %s was left out: %v.", at, tree.ErrNoFile)
+		return nil
 	}
-	file, err := os.Open(at)
 	if err != nil {
 		return err
 	}
 	defer file.Close()
+	if err := u.begin(ctx); err != nil {
+		return err
+	}
 	length, err := u.content(io.LimitReader(file, info.Size())) // of a file that grows, what there was
 	if err != nil {
 		return fmt.Errorf("reading %s: %w", at, err)

@@ -16,6 +16,7 @@ import (
 
 	"github.com/muster-ci/muster/agent/archive"
 	"github.com/muster-ci/muster/agent/stream"
+	"github.com/muster-ci/muster/agent/tree"
 	"github.com/muster-ci/muster/core"
 )
 
@@ -95,7 +96,7 @@ func mayBeResults(path string) bool {
 	case ".xml", ".trx":
 		return true
 	case ".json":
-		file, err := os.Open(path)
+		file, _, err := tree.Open(path)
 		if err != nil {
 			return false
 		}
@@ -151,15 +152,15 @@ func (p *resultPacker) all(ctx context.Context, at string, found []string) error
 // file packs one. A tar says how long a file is before its bytes, and masking
 // changes that: so the file is masked twice, the first time only to be measured.
 func (p *resultPacker) file(path, name string) error {
-	file, err := os.Open(path)
+	file, info, err := tree.Open(path)
+	if errors.Is(err, tree.ErrNoFile) {
+		p.say("  %s was left out: %v.", path, tree.ErrNoFile)
+		return nil
+	}
 	if err != nil {
 		return err
 	}
 	defer file.Close()
-	info, err := file.Stat()
-	if err != nil {
-		return err
-	}
 	if info.Size() > maxResultFile {
 		p.say("  %s was left out: it has %s, more than %s.", path, size(info.Size()), size(maxResultFile))
 		return nil

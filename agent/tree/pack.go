@@ -233,6 +233,10 @@ func open(at string, info *unix.Stat_t) (int, error) {
 		unix.Close(fd)
 		return -1, fs.ErrNotExist // what was listed is gone
 	}
+	if err := ofDisk(fd); err != nil {
+		unix.Close(fd)
+		return -1, err
+	}
 	return fd, nil
 }
 

@@ -144,6 +144,9 @@ func run() int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
+	if os.Getpid() == 1 {
+		process.Endure()
+	}
 	processes := process.NewTable()
 	go processes.Reap(context.Background()) // also while the build is being stopped
 	err := runAgent(ctx, logger, processes)

@@ -87,7 +87,8 @@ func (c *Cluster) binaries(ctx context.Context) error {
 		}
 	}
 	c.say("%-14s built muster and muster-agent", "binaries")
-	return nil
+	probe := filepath.Join(c.Dir, "busybox", "probe") // what a build of the tests looks around with
+	return c.run(ctx, []string{"CGO_ENABLED=0"}, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", probe, "./e2e/cmd/probe")
 }
 
 // busyboxImages makes the pause image and a build image out of the machine's
@@ -110,7 +111,7 @@ func (c *Cluster) busyboxImages(ctx context.Context) error {
 	}
 	for tag, dockerfile := range map[string]string{
 		"muster-pause:local": "FROM scratch\nCOPY busybox /bin/busybox\nENTRYPOINT [\"/bin/busybox\", \"sleep\", \"2147483647\"]\n",
-		"muster-busybox:local": "FROM scratch\nCOPY busybox /bin/busybox\n" +
+		"muster-busybox:local": "FROM scratch\nCOPY busybox probe /bin/\n" +
 			"RUN [\"/bin/busybox\", \"--install\", \"-s\", \"/bin\"]\nRUN [\"/bin/busybox\", \"mkdir\", \"-p\", \"/root\", \"/etc\"]\nRUN [\"/bin/busybox\", \"mkdir\", \"-m\", \"1777\", \"/tmp\"]\nENV PATH=/bin HOME=/root\nCMD [\"/bin/sh\"]\n",
 	} {
 		file := filepath.Join(dir, strings.TrimSuffix(tag, ":local")+".Dockerfile")
