@@ -71,6 +71,7 @@ bench agent ./cmd/muster-agent '^BenchmarkAgent$' -benchtime=1x -count=2
 bench latency ./agent/stream '^BenchmarkLineLatency$' -benchtime=1x -count=3
 bench ingest ./services/gather/output '^BenchmarkIngest$' -benchtime=1x -count=2
 bench tail ./services/gather/output '^BenchmarkLiveTail$' -benchtime=2000x -count=3
+bench crowd ./services/gather/output '^BenchmarkManyTasks$' -benchtime=1x
 bench archive ./agent/archive '^BenchmarkArchive$' -benchtime=1x -timeout=30m
 bench config ./internal/config '^BenchmarkCompile' -benchtime=20x
 bench work ./internal/work '^BenchmarkClaims$/./finished=20000/batch=64' -benchtime=5000x
@@ -101,8 +102,14 @@ row "a line seen at 1,000 lines/s, service to subscriber, p50" low 75 "$(metric 
 row "agent: binary" low - "$(metric agent Agent binary-MiB low)" " MiB"
 row "agent: idle memory" low 30 "$(metric agent Agent idle-MiB low)" " MiB"
 row "agent: processor at 1 MB/s" low - "$(metric agent Agent %cpu-at-1MB/s low)" " %"
+for driver in sqlite postgres; do
+  row "200 tasks at once, $driver: slowest / median" high 0.25 "$(metric crowd "ManyTasks/$driver" slowest/median high)" x
+  row "  memory of the service" low 256 "$(metric crowd "ManyTasks/$driver" grown-MiB low)" " MiB"
+  row "  speed of ordinary tasks / without flood and stalls" high - "$(metric crowd "ManyTasks/$driver" x-calm high)" x
+done
 for text in ordinary crlf hostile; do
-  row "masking / strings.NewReplacer, $text text" high 2 "$(metric mask "BenchmarkMask/$text" x-replacer high)" x
+  row "masking / strings.NewReplacer on all variants, $text text" high 2 "$(metric mask "BenchmarkMask/$text" x-replacer-all high)" x
+  row "  / strings.NewReplacer on the secrets alone" high 2 "$(metric mask "BenchmarkMask/$text" x-replacer high)" x
 done
 for what in save restore; do
   row "1 GiB of mixed files, $what / tar and zstd -1, by the clock" high 0.75 "$(metric archive BenchmarkArchive/mixed "x-$what" high)" x

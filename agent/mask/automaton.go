@@ -23,7 +23,7 @@ type automaton struct {
 	branches []branch      // further children of nodes that have few
 	tables   [][256]uint32 // all children of nodes that have many
 	gram     grams
-	newline  bool // some pattern goes on after a newline
+	lineEnds *lineEnds // nil when no pattern has a newline
 }
 
 type node struct {
@@ -147,11 +147,11 @@ func (b *builder) trie(patterns []string) {
 		}
 		path = path[:shared+1]
 		for i := shared; i < len(p); i++ {
-			b.a.newline = b.a.newline || p[i] == '\n'
 			path = append(path, b.add(path[i], p[i], uint32(i+1)))
 		}
 		end := path[len(p)]
 		b.a.out[end] = uint32(len(p))
+		b.a.lineEnds = b.a.lineEnds.add(p)
 		before = p
 	}
 }

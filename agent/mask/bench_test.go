@@ -13,7 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// hundredSecrets are what a project may have: tokens, keys, passwords, URLs.
+// hundredSecrets are what a project may have: tokens, keys, URLs, passwords with
+// characters that every syntax escapes in its own way, and a key of many lines.
 func hundredSecrets() []string {
 	random := rand.New(rand.NewPCG(7, 7))
 	const alphabet = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
@@ -29,9 +30,14 @@ func hundredSecrets() []string {
 		secrets = append(secrets,
 			"ghp_"+word(36),
 			"AKIA"+strings.ToUpper(word(16)),
-			word(8+i),
+			fmt.Sprintf(`%s$"%s<&>'%s`, word(4), word(4+i), word(4)),
 			fmt.Sprintf("postgres://user%d:%s@db.internal:5432/app", i, word(20)))
 	}
+	pem := "-----BEGIN PRIVATE KEY-----\n"
+	for range 25 {
+		pem += word(64) + "\n"
+	}
+	secrets[len(secrets)-1] = pem + "-----END PRIVATE KEY-----\n"
 	return secrets
 }
 
@@ -64,7 +70,7 @@ func hostileText(size int, secrets []string) string {
 	var b strings.Builder
 	for b.Len() < size {
 		s := secrets[random.IntN(len(secrets))]
-		b.WriteString(s[:len(s)-1-random.IntN(3)])
+		b.WriteString(s[:min(64, len(s)-1-random.IntN(3))])
 		if random.IntN(50) == 0 {
 			b.WriteString(s)
 		}
@@ -72,9 +78,10 @@ func hostileText(size int, secrets []string) string {
 	return b.String()[:size]
 }
 
-// BenchmarkMask runs each text through a Writer, and reports how many times
-// faster that is than strings.NewReplacer on the secrets alone (x-replacer)
-// and on all the patterns that the Writer looks for (x-replacer-all). The
+// BenchmarkMask runs each text through a Writer that looks for the secrets in all
+// their variants, and reports how many times faster that is than
+// strings.NewReplacer on the secrets alone (x-replacer) and on the same patterns
+// (x-replacer-all), and how many those are. The
 // ratios are of processor time, best of several rounds in turn, since the
 // machine may be shared.
 func BenchmarkMask(b *testing.B) {
@@ -105,6 +112,7 @@ func BenchmarkMask(b *testing.B) {
 			times := bestTimes(ours, replaceAll(raw, texts[name]), replaceAll(all, texts[name]))
 			b.ReportMetric(times[1]/times[0], "x-replacer")
 			b.ReportMetric(times[2]/times[0], "x-replacer-all")
+			b.ReportMetric(float64(len(set.patterns)), "patterns")
 		})
 	}
 }

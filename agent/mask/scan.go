@@ -40,11 +40,11 @@ func (w *Writer) search(lo int) (from, until int) {
 		if found || special == len(w.buf) {
 			return min(from, len(w.buf)), until
 		}
-		// No pattern outlives the end of a line, unless one holds a newline,
-		// and what is before it is too short for one: the usual CRLF is passed
-		// over without a walk.
+		// No pattern outlives the end of a line, unless one has a newline after
+		// the same bytes, and what is before it is too short for one: the usual
+		// CRLF is passed over without a walk.
 		crlf := w.buf[special] == '\r' && special+1 < len(w.buf) && w.buf[special+1] == '\n'
-		if !crlf || w.a.newline {
+		if !crlf || w.a.lineEnds.goesOn(w.buf, lo, special) {
 			return min(from, special), special
 		}
 		lo = special + 2

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
@@ -193,23 +192,13 @@ func explode(name string) {
 		b.text = written(500)
 	}
 	(bomb{text: "version: 2.1\njobs: {build: {machine: true, steps: [checkout]}}\n"}).compile()
-	debug.FreeOSMemory()                                      // the others
-	_ = os.WriteFile("/proc/self/clear_refs", []byte("5"), 0) // the peak is what there is now
-	floor := highWater()
+	testx.ForgetPeak() // of the others
+	floor := testx.PeakMemory()
 	var cost bombCost
 	cost.CPU = testx.CPU(func() { b.compile() })
-	cost.Peak = highWater() - floor
+	cost.Peak = int((testx.PeakMemory() - floor) >> 10)
 	cost.Again = testx.CPU(func() { b.compile() })
 	_ = json.NewEncoder(os.Stdout).Encode(cost)
-}
-
-// highWater is the most memory that this process has had, in KiB.
-func highWater() int {
-	status, _ := os.ReadFile("/proc/self/status")
-	_, rest, _ := strings.Cut(string(status), "VmHWM:")
-	kib := 0
-	_, _ = fmt.Sscan(rest, &kib)
-	return kib
 }
 
 // BenchmarkBombs prints for each bomb its processor time and the peak of memory

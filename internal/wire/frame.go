@@ -55,8 +55,14 @@ func AppendFrame(b []byte, f Frame) []byte {
 
 // Decoder reads frames from a body that nobody vouches for.
 type Decoder struct {
+	// Admit, when there is one, is asked before the bytes of a frame are read:
+	// size is that of all payloads so far, this one included. Its error ends the
+	// body.
+	Admit func(size int64) error
+
 	r    *bufio.Reader
 	left int64
+	size int64
 	head []byte
 	data []byte
 }
@@ -95,6 +101,12 @@ func (d *Decoder) Next() (Frame, error) {
 func (d *Decoder) payload(length int) error {
 	if d.left -= int64(length) + 4; d.left < 0 {
 		return fmt.Errorf("%w: more than %d bytes in a request", ErrFrame, MaxRequest)
+	}
+	d.size += int64(length)
+	if d.Admit != nil {
+		if err := d.Admit(d.size); err != nil {
+			return err
+		}
 	}
 	if cap(d.data) < length {
 		d.data = make([]byte, length)

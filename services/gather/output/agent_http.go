@@ -79,7 +79,7 @@ const smallCall = 16 << 10
 
 // readJSON reads a body of at most limit bytes.
 func readJSON(c *gin.Context, limit int64, v any) error {
-	limitTime(c)
+	limitTime(c, bodyTime)
 	defer freeTime(c)
 	if err := json.NewDecoder(http.MaxBytesReader(c.Writer, c.Request.Body, limit)).Decode(v); err != nil {
 		return core.Errorf(core.CodeInvalid, "reading the request: %w", err)
@@ -114,15 +114,21 @@ func (s *Service) serveFrames(c *gin.Context) {
 		refuse(c, err, nil)
 		return
 	}
-	limitTime(c)
+	leave, err := s.room.enter(ctx, id)
+	if err != nil {
+		refuse(c, err, nil)
+		return
+	}
+	defer leave()
+	limitTime(c, s.bodyTime)
 	body, done, err := decoded(c)
 	if err != nil {
 		refuse(c, err, nil)
 		return
 	}
-	defer done()
 	r, err := s.receive(ctx, body)
 	defer r.release()
+	done() // nothing of it waits for the database
 	if err != nil {
 		refuse(c, err, nil)
 		return
@@ -142,8 +148,8 @@ func (s *Service) serveFrames(c *gin.Context) {
 // limitTime bounds the reading of the body. A writer without deadlines (in
 // tests) waits longer. freeTime lifts the bound: the server itself reads on to
 // notice when the client goes away.
-func limitTime(c *gin.Context) {
-	_ = http.NewResponseController(c.Writer).SetReadDeadline(time.Now().Add(bodyTime))
+func limitTime(c *gin.Context, most time.Duration) {
+	_ = http.NewResponseController(c.Writer).SetReadDeadline(time.Now().Add(most))
 }
 
 func freeTime(c *gin.Context) {

@@ -27,7 +27,7 @@ func (s *Service) archiveRoutes(r gin.IRouter) {
 	r.POST(wire.PathArchiveUpload, agentCall(s, maxArchiveCall, s.archives.Upload))     // where to PUT parts
 	r.POST(wire.PathArchiveFind, agentCall(s, maxArchiveCall, s.archives.Find))         // caches and layers
 	r.POST(wire.PathArchiveDownload, agentCall(s, maxArchiveCall, s.archives.Download)) // where to GET parts
-	r.POST(wire.PathArchiveCommit, s.largeCall, agentCall(s, wire.MaxArchiveCommit, s.archives.Commit))
+	r.POST(wire.PathArchiveCommit, agentCall(s, wire.MaxArchiveCommit, s.archives.Commit))
 
 	bucket := gin.WrapH(s.deps.Objects.Handler())
 	r.GET(objects.HandlerPath, bucket)
@@ -43,6 +43,9 @@ func agentCall[In, Out any](s *Service, limit int64, f func(context.Context, cor
 			return
 		}
 		var body In
+		places := places{room: s.room}
+		defer places.release()
+		c.Request.Body = places.body(c.Request.Context(), c.Request.Body)
 		if err := readJSON(c, limit, &body); err != nil {
 			refuse(c, err, nil)
 			return
@@ -54,18 +57,6 @@ func agentCall[In, Out any](s *Service, limit int64, f func(context.Context, cor
 		}
 		c.Header("Cache-Control", "no-store")
 		c.JSON(http.StatusOK, out)
-	}
-}
-
-// largeCall waits for one of the slots that bound what large requests take of
-// the memory.
-func (s *Service) largeCall(c *gin.Context) {
-	select {
-	case s.slots <- struct{}{}:
-		defer func() { <-s.slots }()
-		c.Next()
-	case <-c.Request.Context().Done():
-		c.Abort()
 	}
 }
 

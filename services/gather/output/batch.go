@@ -106,7 +106,7 @@ func (b *batch) apply(sub *submission) outcome {
 // take applies one piece: known bytes are skipped, a gap is refused.
 func (b *batch) take(a *attemptRow, p *piece) error {
 	st := b.stream(a.attempt(), p.stream)
-	end := p.offset + int64(len(p.data))
+	end := p.offset + int64(p.size)
 	if p.offset > st.Bytes {
 		return &core.Error{Code: core.CodeConflict, Err: errGap, Message: fmt.Sprintf(
 			"stream %d has %d bytes and the frame begins at %d", p.stream, st.Bytes, p.offset)}
@@ -120,16 +120,19 @@ func (b *batch) take(a *attemptRow, p *piece) error {
 	if end > wire.MaxStream {
 		return core.Errorf(core.CodeInvalid, "stream %d would be longer than %d bytes", p.stream, wire.MaxStream)
 	}
-	fresh := p.data[st.Bytes-p.offset:]
+	fresh := end - st.Bytes
 	if p.stream == wire.EventStream {
-		if err := b.events(a, st, fresh); err != nil {
+		data, err := p.plain()
+		if err != nil {
+			return err
+		}
+		if err := b.events(a, st, data[p.size-int(fresh):]); err != nil {
 			return err
 		}
 	}
-	b.received += int64(len(fresh))
+	b.received += fresh
 	b.grown[streamKey{a.attempt(), p.stream}] = true
-	b.keep(a, st, p, fresh)
-	return nil
+	return b.keep(a, st, p, fresh)
 }
 
 // open tells whether new bytes of the attempt are welcome. Once the sealer has
@@ -151,34 +154,40 @@ const cutMark = "\n\n[The output limit was reached here; the rest was dropped.]\
 // keep stores bytes within the limits. A well-behaved agent reaches only the
 // attempt's: it stops by itself at the step's. What is over is acknowledged, so
 // that the build goes on, and dropped behind a mark.
-func (b *batch) keep(a *attemptRow, st *streamRow, p *piece, fresh []byte) {
-	st.Bytes += int64(len(fresh))
+func (b *batch) keep(a *attemptRow, st *streamRow, p *piece, fresh int64) error {
+	st.Bytes += fresh
 	if st.Cut {
-		b.dropped += int64(len(fresh))
-		return
+		b.dropped += fresh
+		return nil
 	}
-	room := int64(len(fresh))
+	room := fresh
 	if p.stream != wire.EventStream {
 		room = max(0, min(room, b.cfg.StepBytes+markRoom-st.Kept, b.cfg.AttemptBytes-a.Bytes))
 	}
-	if room == int64(len(fresh)) {
-		b.store(a, st, p, fresh)
-		return
+	if room == int64(p.size) {
+		b.store(a, st, p.body, p.size)
+		return nil
 	}
-	b.dropped += int64(len(fresh)) - room
-	st.Cut = true
-	b.store(a, st, p, slices.Concat(fresh[:room], []byte(cutMark)))
+	data, err := p.plain()
+	if err != nil {
+		return err
+	}
+	data = data[p.size-int(fresh):][:room]
+	if room < fresh {
+		b.dropped += fresh - room
+		st.Cut = true
+		data = slices.Concat(data, []byte(cutMark))
+	}
+	b.store(a, st, pack(nil, data), len(data))
+	return nil
 }
 
-func (b *batch) store(a *attemptRow, st *streamRow, p *piece, data []byte) {
-	row := chunkRow{attempt: a.attempt(), stream: st.Stream, start: st.Kept, size: len(data), body: p.body}
-	if len(data) != len(p.data) || st.Cut {
-		row.body = pack(nil, data)
-	}
+func (b *batch) store(a *attemptRow, st *streamRow, body body, size int) {
+	row := chunkRow{attempt: a.attempt(), stream: st.Stream, start: st.Kept, size: size, body: body}
 	b.chunks = append(b.chunks, row)
-	st.Kept += int64(len(data))
+	st.Kept += int64(size)
 	if st.Stream != wire.EventStream {
-		a.Bytes += int64(len(data))
+		a.Bytes += int64(size)
 		if row.start == 0 {
 			b.newsOf(a) // of its head
 		}

@@ -19,9 +19,14 @@ import (
 const (
 	// maxChunk is where output is cut into rows, and pieces of the object are.
 	maxChunk = 256 << 10
-	// window is how much a reader gets out of the store at once, and so what a
-	// slow one keeps in memory.
+	// window is the most that a reader gets out of the store at once, and glance
+	// what it gets when it is slow or when many want much: so much each of them
+	// keeps in memory.
 	window = 1 << 20
+	glance = 64 << 10
+	// maxStatement is how many bytes of output go to PostgreSQL in one statement,
+	// whose text is twice as long and is copied.
+	maxStatement = 4 << 20
 )
 
 // body is the bytes of a chunk as they are stored.
@@ -44,12 +49,12 @@ func pack(room, data []byte) body {
 	return body{true, packed}
 }
 
-// unpack returns the bytes of a chunk, which must be size.
-func (b body) unpack(size int) ([]byte, error) {
+// unpack returns the bytes of a chunk, which must be size. They may lie in room.
+func (b body) unpack(room []byte, size int) ([]byte, error) {
 	data := b.data
 	if b.packed {
 		var err error
-		if data, err = s2.Decode(make([]byte, size), b.data); err != nil {
+		if data, err = s2.Decode(room, b.data); err != nil {
 			return nil, fmt.Errorf("decompressing output: %w", err)
 		}
 	}
@@ -78,7 +83,7 @@ func (s *Service) insertChunks(ctx context.Context, tx bun.Tx, rows []chunkRow) 
 	if s.deps.DB.Driver() == store.SQLite {
 		err = insertBlobs(ctx, tx, rows)
 	} else {
-		_, err = tx.Tx.ExecContext(ctx, chunksText(rows))
+		err = insertTexts(ctx, tx, rows)
 	}
 	if err != nil {
 		return fmt.Errorf("writing chunks: %w", err)
@@ -98,6 +103,21 @@ func insertBlobs(ctx context.Context, tx bun.Tx, rows []chunkRow) error {
 		if _, err := statement.ExecContext(ctx, string(r.attempt), r.stream, r.start, r.size, r.body.packed, r.body.data); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+func insertTexts(ctx context.Context, tx bun.Tx, rows []chunkRow) error {
+	for len(rows) > 0 {
+		n, size := 0, 0
+		for n < len(rows) && (n == 0 || size+len(rows[n].body.data) <= maxStatement) {
+			size += len(rows[n].body.data)
+			n++
+		}
+		if _, err := tx.Tx.ExecContext(ctx, chunksText(rows[:n])); err != nil {
+			return err
+		}
+		rows = rows[n:]
 	}
 	return nil
 }
@@ -124,34 +144,46 @@ func chunksText(rows []chunkRow) string {
 	return b.String()
 }
 
-// readChunks returns the bytes of a stream from offset on, a window at most and
-// none when there are no chunks there (yet, or any more).
-func (s *Service) readChunks(ctx context.Context, id core.AttemptID, stream int, offset int64) ([]byte, error) {
-	var rows []struct {
-		Start  int64
-		Size   int
-		Packed bool
-		Data   []byte
-	}
+// storedChunk is a row as it is read.
+type storedChunk struct {
+	Start  int64
+	Size   int
+	Packed bool
+	Data   []byte
+}
+
+// readChunks returns the bytes of a stream from offset on, most of them at most
+// and none when there are no chunks there (yet, or any more).
+func (s *Service) readChunks(ctx context.Context, id core.AttemptID, stream int, offset int64, most int) ([]byte, error) {
+	var rows []storedChunk
 	db := s.deps.DB
 	// The chunk that holds offset is the last one that begins at or before it.
 	first := db.NewSelect().TableExpr("chunks").ColumnExpr("MAX(start)").
 		Where("attempt_id = ?", id).Where("stream = ?", stream).Where("start <= ?", offset)
 	err := db.NewSelect().TableExpr("chunks").Column("start", "size", "packed", "data").
 		Where("attempt_id = ?", id).Where("stream = ?", stream).
-		Where("start >= (?)", first).Where("start < ?", offset+window).Where("start + size > ?", offset).
+		Where("start >= (?)", first).Where("start < ?", offset+int64(most)).Where("start + size > ?", offset).
 		Order("start").Scan(ctx, &rows)
 	if err != nil {
 		return nil, fmt.Errorf("reading chunks: %w", err)
 	}
-	var out []byte
+	return joinChunks(rows, offset, most)
+}
+
+// joinChunks puts the bytes of neighbours together. What it returns takes no
+// more memory than its length.
+func joinChunks(rows []storedChunk, offset int64, most int) ([]byte, error) {
+	total := 0
 	for _, r := range rows {
-		data, err := body{r.Packed, r.Data}.unpack(r.Size)
+		total += r.Size
+	}
+	out := make([]byte, 0, total)
+	for _, r := range rows {
+		data, err := body{r.Packed, r.Data}.unpack(out[len(out):cap(out)], r.Size)
 		if err != nil {
 			return nil, err
 		}
-		next := offset + int64(len(out))
-		skip := next - r.Start
+		skip := offset + int64(len(out)) - r.Start
 		if skip >= int64(len(data)) {
 			continue
 		}
@@ -162,5 +194,11 @@ func (s *Service) readChunks(ctx context.Context, id core.AttemptID, stream int,
 		}
 		out = append(out, data[skip:]...)
 	}
-	return out[:min(len(out), window)], nil
+	if len(out) > most {
+		out = out[:most]
+	}
+	if cap(out)-len(out) > most/8 {
+		out = append([]byte(nil), out...)
+	}
+	return out, nil
 }

@@ -48,8 +48,9 @@ type Config struct {
 	// Poll is how long a reader who follows can lag behind when a hint was
 	// lost. Default 5 s.
 	Poll time.Duration `hcl:"poll,optional"`
-	// Requests is how many requests of agents with more than 64 KiB are in
-	// memory at once, each with 4 MiB at most; the others wait. Default 32.
+	// Requests bounds the memory for requests of agents with more than 64 KiB, in
+	// units of 4 MiB, the most that one may have: of 32, 8 are for such, and 24 for
+	// 192 of the usual 512 KiB. The others wait. Default 32.
 	Requests int `hcl:"requests,optional"`
 	// ReadsPerSecond is how many requests for output one user may send for long,
 	// and ReadsBurst how many at once, on port 8585. Defaults 50 and 100.

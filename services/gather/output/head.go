@@ -72,7 +72,7 @@ func (s *Service) readHeads(ctx context.Context, wanted map[streamKey]*core.Atte
 		if a == nil {
 			continue
 		}
-		head, err := body{r.Packed, r.Data}.unpack(r.Size)
+		head, err := body{r.Packed, r.Data}.unpack(nil, r.Size)
 		if err != nil {
 			return err
 		}

@@ -65,7 +65,7 @@ func (s *Service) packStreams(ctx context.Context, p *packer, streams []*streamR
 		st.ObjectAt, st.Frames = p.at, nil
 		var rest []byte
 		for offset := int64(0); offset < st.Kept; {
-			data, err := s.readChunks(ctx, st.Attempt, st.Stream, offset)
+			data, err := s.readChunks(ctx, st.Attempt, st.Stream, offset, window)
 			if err != nil {
 				return err
 			}
@@ -107,10 +107,10 @@ func (p *packer) add(st *streamRow, data []byte, last bool) ([]byte, error) {
 	return data, nil
 }
 
-// readObject returns bytes from offset on out of the pieces that hold them, a
-// window at most.
-func (s *Service) readObject(ctx context.Context, in *streamInfo, offset int64) ([]byte, error) {
-	at, length, err := locate(in.Frames, offset/maxChunk, window/maxChunk)
+// readObject returns bytes from offset on out of the pieces that hold them: most
+// of them at most, but for the rest of one piece, which is not read twice.
+func (s *Service) readObject(ctx context.Context, in *streamInfo, offset int64, most int) ([]byte, error) {
+	at, length, err := locate(in.Frames, offset/maxChunk, max(1, most/maxChunk))
 	if err != nil {
 		return nil, err
 	}

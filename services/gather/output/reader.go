@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/muster-ci/muster/core"
@@ -100,6 +101,9 @@ type reader struct {
 	end    int64 // -1 for none
 	buf    []byte
 
+	wide  atomic.Bool // it has one of the places for a whole window
+	since time.Time   // when it got buf; zero before the first
+
 	hint        <-chan struct{}
 	unsubscribe func()
 	closing     sync.Once
@@ -110,6 +114,7 @@ func (r *reader) Close() error {
 	r.closing.Do(func() {
 		r.cancel()
 		r.unsubscribe()
+		r.narrow()
 		r.s.metrics.readers.Dec()
 	})
 	return nil
@@ -128,7 +133,7 @@ func (r *reader) Read(p []byte) (int, error) {
 		if err != nil {
 			return 0, err
 		}
-		r.buf = data
+		r.buf, r.since = data, time.Now()
 	}
 	if r.end >= 0 && int64(len(p)) > r.end-r.offset {
 		p = p[:r.end-r.offset]
@@ -170,13 +175,68 @@ func (r *reader) next() ([]byte, error) {
 // fetch looks where the bytes were when last asked. Chunks are asked for
 // without knowing whether there are any: while a build writes there mostly are.
 func (r *reader) fetch() ([]byte, error) {
-	if !r.info.Phase.inObject() {
-		return r.s.readChunks(r.ctx, r.want.Attempt, wire.StepStream(r.want.Step), r.offset)
+	most := r.widen()
+	data, err := r.read(most)
+	if len(data) <= glance {
+		r.narrow()
 	}
-	if r.offset >= r.info.Kept {
-		return nil, nil
+	return data, err
+}
+
+func (r *reader) read(most int) ([]byte, error) {
+	if r.info.Phase.inObject() {
+		if r.offset >= r.info.Kept {
+			return nil, nil
+		}
+		return r.s.readObject(r.ctx, r.info, r.offset, most)
 	}
-	return r.s.readObject(r.ctx, r.info, r.offset)
+	select {
+	case r.s.looks <- struct{}{}:
+		defer func() { <-r.s.looks }()
+	case <-r.ctx.Done():
+		return nil, r.ctx.Err()
+	}
+	return r.s.readChunks(r.ctx, r.want.Attempt, wire.StepStream(r.want.Step), r.offset, most)
+}
+
+const (
+	// wideReaders is how many readers may have a whole window in memory at once.
+	wideReaders = 32
+	// lookers is how many may read chunks at the same time: more than there are
+	// connections to the database gain nothing by it.
+	lookers = 16
+	// brisk is how fast a reader takes what it got to be given more at once.
+	brisk = time.Second
+)
+
+// widen returns how much to get next: a window for those who took the last
+// quickly, as long as there are places. A slow one has little in memory, so that
+// any number of them may sleep.
+func (r *reader) widen() int {
+	if r.since.IsZero() || time.Since(r.since) > brisk {
+		r.narrow()
+		return glance
+	}
+	if r.wide.Load() {
+		return window
+	}
+	select {
+	case r.s.windows <- struct{}{}:
+		r.wide.Store(true)
+	default:
+		return glance
+	}
+	if r.ctx.Err() != nil { // Close may have been here before
+		r.narrow()
+	}
+	return window
+}
+
+// narrow gives the place back.
+func (r *reader) narrow() {
+	if r.wide.CompareAndSwap(true, false) {
+		<-r.s.windows
+	}
 }
 
 // wait returns when there may be more.

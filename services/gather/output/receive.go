@@ -14,12 +14,23 @@ import (
 )
 
 // piece is a run of bytes as it will be stored when all of it is new, which is
-// the rule: it is compressed before it waits for the database.
+// the rule: it is compressed before it waits for the database, and then waits in
+// that form alone.
 type piece struct {
 	stream int
 	offset int64
-	data   []byte
+	size   int
+	data   []byte // nil when body has it compressed
 	body   body
+	buffer *[]byte // of full, when data lies in one
+}
+
+// plain returns the bytes.
+func (p *piece) plain() ([]byte, error) {
+	if p.data != nil || p.size == 0 {
+		return p.data, nil
+	}
+	return p.body.unpack(nil, p.size)
 }
 
 // received is the frames of one request, cut to the size of rows. Neighbours
@@ -30,64 +41,79 @@ type received struct {
 	size   int
 	bad    error // what ended the body in the middle
 
-	buffers []*buffer
-	slot    func()
+	places places
 }
-
-// small is what a request may have without waiting for one of the few places
-// for large ones. Most have much less.
-const small = 64 << 10
 
 // receive reads a body of frames. It fails only when ctx ends while it waits
 // for its turn. The caller releases what it got, also with an error.
 func (s *Service) receive(ctx context.Context, body io.Reader) (*received, error) {
-	r := &received{slot: func() {}}
+	r := &received{places: places{room: s.room}}
 	d := wire.NewDecoder(body)
-	for waited := false; ; {
+	var noPlace error
+	d.Admit = func(size int64) error {
+		noPlace = r.places.grow(ctx, size)
+		return noPlace
+	}
+	for {
 		f, err := d.Next()
 		if err != nil {
+			if noPlace != nil {
+				return r, noPlace
+			}
 			r.pack()
 			if !errors.Is(err, io.EOF) {
 				r.bad = err
 			}
 			return r, nil
 		}
-		if r.size += len(f.Data); r.size > small && !waited {
-			waited = true
-			select {
-			case s.slots <- struct{}{}:
-				r.slot = func() { <-s.slots }
-			case <-ctx.Done():
-				return r, ctx.Err()
-			}
-		}
+		r.size += len(f.Data)
 		r.add(f)
 	}
 }
 
+// full and packing are the memory of a full piece, as it is and while it is
+// compressed: used again because clearing it anew for each costs as much as
+// compressing.
+var (
+	full    = sync.Pool{New: func() any { return new(make([]byte, 0, maxChunk)) }}
+	packing = sync.Pool{New: func() any { return new(make([]byte, s2.MaxEncodedLen(maxChunk))) }}
+)
+
+// pack compresses the pieces. What is compressed is copied to where it takes no
+// more than its size: hundreds of requests may wait for the database.
 func (r *received) pack() {
-	spare := r.buffers
+	room := packing.Get().(*[]byte)
+	defer packing.Put(room)
 	for i := range r.pieces {
 		p := &r.pieces[i]
-		var room []byte
-		if cap(p.data) == maxChunk && len(spare) > 0 {
-			room, spare = spare[0].packed, spare[1:]
+		p.size = len(p.data)
+		if p.body = pack(*room, p.data); p.body.packed {
+			p.body.data = append([]byte(nil), p.body.data...)
+			p.data = nil
+			p.free()
 		}
-		p.body = pack(room, p.data)
 	}
+}
+
+// free gives the memory of data back, if it is of full.
+func (p *piece) free() {
+	if p.buffer != nil {
+		full.Put(p.buffer)
+	}
+	p.buffer = nil
 }
 
 // add takes a frame, whose bytes it copies.
 func (r *received) add(f wire.Frame) {
 	if f.Stream == wire.EventStream {
-		r.pieces = append(r.pieces, piece{stream: f.Stream, offset: f.Offset, data: append([]byte(nil), f.Data...)})
+		r.pieces = append(r.pieces, newPiece(f.Stream, f.Offset, f.Data))
 		return
 	}
 	joined, fits := r.join(f)
 	f.Data, f.Offset = f.Data[joined:], f.Offset+int64(joined)
 	for again := !fits; again; again = len(f.Data) > 0 {
 		n := min(len(f.Data), maxChunk)
-		r.pieces = append(r.pieces, piece{stream: f.Stream, offset: f.Offset, data: append(r.room(n), f.Data[:n]...)})
+		r.pieces = append(r.pieces, newPiece(f.Stream, f.Offset, f.Data[:n]))
 		f.Data, f.Offset = f.Data[n:], f.Offset+int64(n)
 	}
 }
@@ -107,34 +133,29 @@ func (r *received) join(f wire.Frame) (n int, all bool) {
 	return n, n == len(f.Data)
 }
 
-// buffer is the memory of one full piece, used again because clearing it anew
-// for each costs as much as compressing.
-type buffer struct{ data, packed []byte }
-
-var buffers = sync.Pool{New: func() any {
-	return &buffer{make([]byte, maxChunk), make([]byte, s2.MaxEncodedLen(maxChunk))}
-}}
-
-// room returns an empty slice for n bytes.
-func (r *received) room(n int) []byte {
-	if n <= maxChunk/2 {
-		return make([]byte, 0, n)
+// newPiece takes the first bytes of a run.
+func newPiece(stream int, offset int64, data []byte) piece {
+	p := piece{stream: stream, offset: offset}
+	if len(data) > maxChunk/2 {
+		p.buffer = full.Get().(*[]byte)
+		p.data = (*p.buffer)[:0]
 	}
-	b := buffers.Get().(*buffer)
-	r.buffers = append(r.buffers, b)
-	return b.data[:0:maxChunk]
+	p.data = append(p.data, data...)
+	return p
 }
 
 // release gives the memory back; the pieces are not to be used any more.
 func (r *received) release() {
-	for _, b := range r.buffers {
-		buffers.Put(b)
+	for i := range r.pieces {
+		r.pieces[i].free()
 	}
-	r.buffers = nil
-	r.slot()
-	r.slot = func() {}
+	r.places.release()
 }
 
 // keep leaves the memory of the pieces to the garbage collector, because
 // somebody may still read them.
-func (r *received) keep() { r.buffers = nil }
+func (r *received) keep() {
+	for i := range r.pieces {
+		r.pieces[i].buffer = nil
+	}
+}

@@ -39,11 +39,12 @@ func TestFramesAreCutToRows(t *testing.T) {
 		}
 		var got []string
 		for _, p := range r.pieces {
-			data, err := p.body.unpack(len(p.data))
-			if err != nil || !bytes.Equal(data, p.data) {
+			data, err := p.plain()
+			at := p.offset - 10
+			if err != nil || p.size > 1 && p.stream > 0 && !bytes.HasPrefix(append([]byte("ab"), big...)[at:], data) {
 				t.Errorf("stream %d at %d: packing changed the bytes, %v", p.stream, p.offset, err)
 			}
-			got = append(got, fmt.Sprintf("%d: %d+%d", p.stream, p.offset, len(p.data)))
+			got = append(got, fmt.Sprintf("%d: %d+%d", p.stream, p.offset, p.size))
 		}
 		want := []string{"1: 10+262144", "1: 262154+262144", "1: 524298+1002", "2: 0+1", "2: 5+0", "2: 1+1", "0: 0+3", "0: 3+3"}
 		if diff := cmp.Diff(want, got); diff != "" {
@@ -73,5 +74,78 @@ func TestLargeRequestsWaitForTheirTurn(t *testing.T) {
 	first.release()
 	if _, err := h.service.receive(context.Background(), bytes.NewReader(large)); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestAnAttemptHasFewRequestsInside: whoever opens many connections gets no more
+// of the service than two, and nobody else waits for it.
+func TestAnAttemptHasFewRequestsInside(t *testing.T) {
+	t.Parallel()
+	r := newRoom(1)
+	ctx, cancel := context.WithCancel(context.Background())
+	var leave []func()
+	for range maxAtOnce {
+		out, err := r.enter(ctx, "a")
+		if err != nil {
+			t.Fatal(err)
+		}
+		leave = append(leave, out)
+	}
+	waiting := make(chan error, 1)
+	go func() {
+		out, err := r.enter(ctx, "a")
+		if err == nil {
+			out()
+		}
+		waiting <- err
+	}()
+	out, err := r.enter(ctx, "b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	out()
+	leave[0]()
+	if err := <-waiting; err != nil {
+		t.Errorf("got %v for the one who waited", err)
+	}
+	if _, err := r.enter(ctx, "a"); err != nil {
+		t.Error(err)
+	}
+	cancel()
+	if _, err := r.enter(ctx, "a"); err == nil {
+		t.Error("a third was let in")
+	}
+	leave[1]()
+	if len(r.attempts) != 1 {
+		t.Errorf("%d attempts are known, want the one that is inside", len(r.attempts))
+	}
+}
+
+// TestLargeOnesEndThoughAllPlacesAreTaken: who has a large place waits for no
+// other, so that it gives it back.
+func TestLargeOnesEndThoughAllPlacesAreTaken(t *testing.T) {
+	t.Parallel()
+	r := newRoom(1)
+	one, two := places{room: r}, places{room: r}
+	ctx, cancel := context.WithCancel(context.Background())
+	for _, size := range []int64{small, usual, usual + 1, wire.MaxRequest} {
+		if err := one.grow(ctx, size); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := two.grow(ctx, small); err != nil {
+		t.Error(err)
+	}
+	cancel()
+	if err := two.grow(ctx, small+1); err == nil {
+		t.Error("there was a second place")
+	}
+	one.release()
+	if err := two.grow(context.Background(), usual+1); err != nil {
+		t.Error(err)
+	}
+	two.release()
+	if len(r.usual) != 0 || len(r.large) != 0 {
+		t.Error("places were not given back")
 	}
 }

@@ -63,12 +63,15 @@ type Service struct {
 	// tokenLimits are of attempts that ask for OIDC tokens.
 	tokenLimits *httpx.Limits
 	tunnels     tunnels
-	slots       chan struct{} // one for each large request in memory
+	room        *room         // for requests of agents
+	windows     chan struct{} // one for each reader that has much in memory
+	looks       chan struct{} // one for each reader that reads chunks
 	stopped     chan struct{} // closed when Run ends
 	stop        func()
 	archives    *archive.Archives
 	// patience is how long results is asked for timings when it is away.
 	patience time.Duration
+	bodyTime time.Duration // how long an agent may take to send one request
 	stuck    *work.Shelf
 	migrated atomic.Bool
 	loops    []func(context.Context) error
@@ -91,7 +94,10 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("registering metrics of output: %w", err)
 	}
-	s := &Service{cfg: cfg, deps: deps, metrics: m, slots: make(chan struct{}, cfg.Requests), stopped: make(chan struct{}), patience: timingsPatience}
+	s := &Service{
+		cfg: cfg, deps: deps, metrics: m, stopped: make(chan struct{}), patience: timingsPatience, bodyTime: bodyTime,
+		room: newRoom(cfg.Requests), windows: make(chan struct{}, wideReaders), looks: make(chan struct{}, lookers),
+	}
 	s.limits = httpx.NewLimits(cfg.ReadsPerSecond, cfg.ReadsBurst, deps.Clock)
 	s.tokenLimits = httpx.NewLimits(1/jobTokenEvery.Seconds(), maxJobTokens, deps.Clock)
 	s.stop = sync.OnceFunc(func() { close(s.stopped) })
