@@ -15,6 +15,7 @@ import (
 
 	"github.com/muster-ci/muster/agent/tree"
 	"github.com/muster-ci/muster/core"
+	"github.com/muster-ci/muster/internal/testx"
 )
 
 // words is text as sources and logs are: it compresses three to four times.
@@ -68,8 +69,8 @@ func mixed(b *testing.B, root string, total int) {
 	}
 }
 
-// manySmall fills a folder as node_modules is.
-func manySmall(b *testing.B, root string, count int) {
+// manySmall fills a folder as node_modules is, with files of 200 bytes to most.
+func manySmall(b *testing.B, root string, count, most int) {
 	random := rand.New(rand.NewPCG(6, 6))
 	texts := make([]byte, 8<<20)
 	words(random, texts)
@@ -78,7 +79,7 @@ func manySmall(b *testing.B, root string, count int) {
 		if n%20 == 0 {
 			must(b, os.MkdirAll(filepath.Dir(at), 0o755))
 		}
-		size := 200 + random.IntN(6000)
+		size := 200 + random.IntN(most-200)
 		from := random.IntN(len(texts) - size)
 		must(b, os.WriteFile(at, texts[from:from+size], 0o644))
 	}
@@ -165,6 +166,17 @@ func (r *race) restore() {
 	must(r.b, tree.Unpack(r.b.Context(), in, tree.UnpackOptions{Root: r.to}))
 }
 
+// newRace fills the folder that is kept.
+func newRace(b *testing.B, fill func(b *testing.B, root string)) *race {
+	r := &race{b: b, folder: b.TempDir(), store: newBench(b, Config{})}
+	r.store.server.Objects.Dir = filepath.Join(r.folder, "objects")
+	must(b, os.Mkdir(r.store.server.Objects.Dir, 0o755))
+	r.from = filepath.Join(r.folder, "from")
+	must(b, os.Mkdir(r.from, 0o755))
+	fill(b, r.from)
+	return r
+}
+
 // rounds is how often each is done in one iteration.
 const rounds = 3
 
@@ -175,15 +187,10 @@ const rounds = 3
 func BenchmarkArchive(b *testing.B) {
 	for name, fill := range map[string]func(*testing.B, string){
 		"mixed-1GiB": func(b *testing.B, root string) { mixed(b, root, 1<<30) },
-		"small-100k": func(b *testing.B, root string) { manySmall(b, root, 100_000) },
+		"small-100k": func(b *testing.B, root string) { manySmall(b, root, 100_000, 6200) },
 	} {
 		b.Run(name, func(b *testing.B) {
-			r := &race{b: b, folder: b.TempDir(), store: newBench(b, Config{})}
-			r.store.server.Objects.Dir = filepath.Join(r.folder, "objects")
-			must(b, os.Mkdir(r.store.server.Objects.Dir, 0o755))
-			r.from = filepath.Join(r.folder, "from")
-			must(b, os.Mkdir(r.from, 0o755))
-			fill(b, r.from)
+			r := newRace(b, fill)
 			best := map[string]cost{}
 			run := func(what string, f func()) {
 				r.fresh()
@@ -208,6 +215,38 @@ func BenchmarkArchive(b *testing.B) {
 				b.ReportMetric(theirs.wall.Seconds()/ours.wall.Seconds(), "x-"+what)
 				b.ReportMetric(theirs.cpu.Seconds()/ours.cpu.Seconds(), "x-cpu-"+what)
 			}
+		})
+	}
+}
+
+// millionVariable asks for BenchmarkMillion, which needs 9 GiB of disk and minutes.
+const millionVariable = "MUSTER_BENCH_MILLION"
+
+// BenchmarkMillion keeps a million files of some hundred bytes in 50,000 folders
+// and brings them back, once. It tells how long that takes, and how much memory of
+// this process, which has the object store in it; and the same for a tenth of the
+// files, because memory must not grow with their number.
+func BenchmarkMillion(b *testing.B) {
+	if os.Getenv(millionVariable) == "" {
+		b.Skip("a million files take 9 GiB of disk: set " + millionVariable + "=1")
+	}
+	for _, count := range []int{100_000, 1_000_000} {
+		b.Run(fmt.Sprint(count), func(b *testing.B) {
+			r := newRace(b, func(b *testing.B, root string) { manySmall(b, root, count, 1200) })
+			r.fresh()
+			for b.Loop() {
+				for _, step := range []struct {
+					name string
+					do   func()
+				}{{"save", r.save}, {"restore", r.restore}} {
+					testx.ForgetPeak()
+					floor := testx.PeakMemory()
+					c := measure(step.do)
+					b.ReportMetric(c.wall.Seconds(), step.name+"-s")
+					b.ReportMetric(float64(testx.PeakMemory()-floor)/(1<<20), step.name+"-MiB")
+				}
+			}
+			b.ReportMetric(0, "ns/op")
 		})
 	}
 }
