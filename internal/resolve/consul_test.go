@@ -255,6 +255,34 @@ func TestConsulAway(t *testing.T) {
 	answers(t, c, "third")
 }
 
+// TestConsulBackWithoutHealth: an agent that was started again counts all
+// instances as ill at first. What was known goes on until that has lasted.
+func TestConsulBackWithoutHealth(t *testing.T) {
+	t.Parallel()
+	small := resolvetest.NewConsul(t)
+	first, _ := instance(t, named("first"))
+	small.Set("muster-queue", first)
+	var later atomic.Int64
+	c := runConsulWith(t, resolve.ConsulConfig{Address: small.Address(), Prefix: "muster-",
+		Clock: func() time.Time { return time.Now().Add(time.Duration(later.Load())) }})
+	mustCall(t, c, "")
+	small.SetAway(true)
+	before := small.Queries()
+	resolvetest.Await(t, "the watch has noticed", func() bool { return small.Queries() >= before+2 })
+	small.Set("muster-queue")
+	small.SetAway(false)
+	resolvetest.Await(t, "the watch waits for news", func() bool { return small.Waiting() > 0 })
+	if got := mustCall(t, c, ""); got != "first" {
+		t.Errorf("got %q from a Consul that has just come back, want the instance that was known", got)
+	}
+	later.Store(int64(time.Minute))
+	small.Set("muster-queue") // Consul still says so
+	resolvetest.Await(t, "Consul is believed", func() bool {
+		_, err := call(t, c, "")
+		return core.ErrorCode(err) == core.CodeUnavailable
+	})
+}
+
 // answers waits until the catalog leads to the instance of that name.
 func answers(t *testing.T, c resolve.Catalog, want string) {
 	t.Helper()

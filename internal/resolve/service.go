@@ -60,6 +60,13 @@ func (s *service) update(addresses []string) {
 	}
 }
 
+// any tells whether an instance is known.
+func (s *service) any() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.instances) > 0
+}
+
 // pick returns the next instance in turn that is not ejected and not in tried.
 // When all are ejected the one whose time is up first is tried all the same:
 // Consul says that it is healthy, and there is nothing to lose. It returns nil

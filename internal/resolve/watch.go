@@ -23,6 +23,10 @@ const (
 	// leastRound keeps a service that flaps, or a Consul that answers at once,
 	// from turning the watch into a busy loop.
 	leastRound = 50 * time.Millisecond
+	// settling is for how long after an outage an empty list is not believed: an
+	// agent that was started again counts all its instances as ill until it has
+	// checked them, which takes an interval of their checks.
+	settling = 20 * time.Second
 )
 
 // watch follows one service with blocking queries until ctx ends. On failure
@@ -30,9 +34,10 @@ const (
 func (c *Consul) watch(ctx context.Context, s *service) {
 	logger := c.logger.With("service", s.name)
 	var index uint64
-	pause := firstPause
+	var settled time.Time
+	pause, wait := firstPause, waitTime
 	for ctx.Err() == nil {
-		options := (&api.QueryOptions{WaitIndex: index, WaitTime: waitTime}).WithContext(ctx)
+		options := (&api.QueryOptions{WaitIndex: index, WaitTime: wait}).WithContext(ctx)
 		entries, meta, err := c.client.Health().Service(c.prefix+s.name, "", true, options)
 		if ctx.Err() != nil {
 			return
@@ -44,14 +49,20 @@ func (c *Consul) watch(ctx context.Context, s *service) {
 			// Without an index the next answer comes at once. Consul may have
 			// come back with another history.
 			index = 0
+			settled = c.clock().Add(settling)
 			continue
 		}
-		pause = firstPause
+		pause, wait = firstPause, waitTime
 		// Also when the index is the one asked with: after a restore it may
 		// come to the same number with another content.
 		addresses := addressesOf(entries)
 		logger.Trace("service seen in consul", "addresses", addresses)
-		s.update(addresses)
+		if left := settled.Sub(c.clock()); len(addresses) == 0 && left > 0 && s.any() {
+			logger.Info("consul is back and knows no healthy instance yet, keeping the last known addresses")
+			wait = left // then it is believed
+		} else {
+			s.update(addresses)
+		}
 		// An index that went back means that Consul was restored; waiting for
 		// one above it would be waiting forever.
 		if meta.LastIndex < index {
