@@ -227,7 +227,7 @@ func (s *Service) ReportAgents(ctx context.Context, reports []core.AgentReport) 
 				continue // forgotten, or the end was told already
 			}
 			if r.OutOfMemory {
-				c.end(a, failure(false, "%s", s.outOfMemory(a)), r.At, true)
+				c.end(a, failure(false, "%s", s.outOfMemory(a)), r.At, false)
 				continue
 			}
 			c.heed(a, r, words[r.Attempt])
@@ -244,7 +244,7 @@ func (c *change) heed(a *attempt, r core.AgentReport, stopped string) {
 		if r.Status == core.JobInfrastructureFail {
 			e = c.broken(a, r, stopped)
 		}
-		c.end(a, e, r.At, true)
+		c.end(a, e, r.At, e.status == r.Status && e.reason == r.Reason)
 		return
 	}
 	if r.Status == core.JobRunning && !a.Running {

@@ -43,6 +43,13 @@ func TestStoppedByTheCluster(t *testing.T) {
 			if got := f.final(t, id); got.Status != core.JobInfrastructureFail || got.Reason != tt.want || !got.Retryable {
 				t.Errorf("got %+v, want %q and another try", got, tt.want)
 			}
+			if tt.want != "SIGTERM" {
+				f.until(t, "output to be told", func() bool {
+					f.peers.mu.Lock()
+					defer f.peers.mu.Unlock()
+					return f.peers.closed[id].Reason == tt.want
+				})
+			}
 		})
 	}
 }

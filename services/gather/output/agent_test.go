@@ -237,6 +237,42 @@ func TestStopReachesTheAgentAndItsEndStays(t *testing.T) {
 	})
 }
 
+// TestPlacementsKnowsWhy: of an ending that the agent blames on the
+// infrastructure people see what placements says of it, and of others what the
+// agent says.
+func TestPlacementsKnowsWhy(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, "output", func(t *testing.T, open func() *store.DB) {
+		h := newHarness(t, open, Config{})
+		drained, canceled, good := h.claimed(), h.claimed(), h.claimed()
+		for _, a := range []*agent{drained, canceled} {
+			a.tell(wire.Event{Type: wire.TaskEnded, Status: core.JobInfrastructureFail, Reason: "SIGTERM"})
+		}
+		good.tell(wire.Event{Type: wire.TaskEnded, Status: core.JobSuccess})
+		ended := drained.row().EndedAt
+		h.advance(time.Minute)
+		for range 2 {
+			err := h.service.CloseAttempts(t.Context(), []core.AttemptClose{
+				{Attempt: drained.id, Status: core.JobInfrastructureFail, Reason: "the client is drained"},
+				{Attempt: canceled.id, Status: core.JobCanceled},
+				{Attempt: good.id, Status: core.JobInfrastructureFail, Reason: "the node was lost"},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := drained.row(); got.Status != core.JobInfrastructureFail || got.Reason != "the client is drained" || got.EndedAt != ended {
+			t.Errorf("drained: got %s %q at %v, want placements' reason and the end as it was", got.Status, got.Reason, got.EndedAt)
+		}
+		if got := canceled.row(); got.Status != core.JobCanceled || got.Reason != "" {
+			t.Errorf("canceled: got %s %q, want canceled", got.Status, got.Reason)
+		}
+		if got := good.row(); got.Status != core.JobSuccess {
+			t.Errorf("good: got %s, want the agent's success", got.Status)
+		}
+	})
+}
+
 func TestClosedAttemptsTakeLateBytesForAWhile(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, "output", func(t *testing.T, open func() *store.DB) {

@@ -66,11 +66,15 @@ func (s *Service) closeAttempts(ctx context.Context, tx bun.Tx, ids []core.Attem
 	var changed []string
 	for _, a := range rows {
 		c := closes[a.attempt()]
-		if !a.end(c.Status, clip(c.Reason, maxText), now) {
+		reason := clip(c.Reason, maxText)
+		switch {
+		case a.end(c.Status, reason, now):
+			changed = append(changed, a.ID)
+			byStatus[c.Status] = append(byStatus[c.Status], a.attempt())
+		case !a.correct(c.Status, reason, now):
 			continue
 		}
-		changed, pipelines = append(changed, a.ID), append(pipelines, a.Pipeline)
-		byStatus[c.Status] = append(byStatus[c.Status], a.attempt())
+		pipelines = append(pipelines, a.Pipeline)
 		if _, err := tx.NewUpdate().Model(a).Column("status", "reason", "ended_at", "told_at").Where("a.id = ?", a.ID).Exec(ctx); err != nil {
 			return nil, fmt.Errorf("writing an attempt: %w", err)
 		}

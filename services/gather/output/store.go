@@ -49,6 +49,18 @@ func (a *attemptRow) end(status core.JobStatus, reason string, now time.Time) bo
 	return true
 }
 
+// correct puts the judgement of placements in the place of an agent's, which
+// knows of the infrastructure's failures only what it was told by a signal, and
+// of a wish of Muster's nothing.
+func (a *attemptRow) correct(status core.JobStatus, reason string, now time.Time) bool {
+	if a.Status != core.JobInfrastructureFail || a.Status == status && a.Reason == reason {
+		return false
+	}
+	a.Status, a.Reason = status, reason
+	a.tell(now)
+	return true
+}
+
 // tell dates the news of an attempt. Followers ask for what is newer than what
 // they have seen, so the date grows also when the clock is set back.
 func (a *attemptRow) tell(now time.Time) {
