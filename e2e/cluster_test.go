@@ -73,6 +73,7 @@ func TestCluster(t *testing.T) {
 		{"SSH", testSSH},
 		{"CommandLineOfCircleCI", testCommandLineOnCluster},
 		{"ClientRestart", testClientRestart},
+		{"ClientDrained", testClientDrained},
 		{"ClientLost", testClientLost},
 		{"Copies", testCopies},
 		{"NoPlacement", testNoPlacement},
@@ -80,6 +81,8 @@ func TestCluster(t *testing.T) {
 		{"Dogfood", testDogfood},
 		{"NoOrphans", testNoOrphans},
 		{"BootstrapAgain", testBootstrapAgain},
+		{"Outages", testOutages},
+		{"NothingLeft", testNoOrphans},
 	} {
 		t.Run(part.name, func(t *testing.T) { part.run(t, c, p) })
 	}

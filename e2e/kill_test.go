@@ -3,7 +3,6 @@
 package e2e_test
 
 import (
-	"crypto/sha256"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -44,13 +43,13 @@ func knownOutput(ledger string, jobs, lines int) string {
 	return b.String()
 }
 
-// wantSum is the SHA-256 of what a job of knownOutput prints.
-func wantSum(job string, lines int) [32]byte {
+// knownLines is what a job of knownOutput prints.
+func knownLines(job string, lines int) string {
 	var b strings.Builder
 	for i := range lines {
 		fmt.Fprintf(&b, "%s line %d of known output, forty-two bytes of it or more\n", job, i)
 	}
-	return sha256.Sum256([]byte(b.String()))
+	return b.String()
 }
 
 // checkKnown asks that every job succeeded, ran once, and that its bytes are
@@ -76,7 +75,7 @@ func checkOutputs(t *testing.T, p *scenario.Platform, end scenario.State, jobs, 
 		if err != nil {
 			t.Fatalf("reading the output of %s: %v", job.Name, err)
 		}
-		if sha256.Sum256(out) != wantSum(job.Name, lines) {
+		if string(out) != knownLines(job.Name, lines) {
 			t.Errorf("%s: the output differs: %d bytes, ends in %q", job.Name, len(out), out[max(0, len(out)-200):])
 		}
 	}

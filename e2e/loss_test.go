@@ -5,7 +5,6 @@
 package e2e_test
 
 import (
-	"bytes"
 	"context"
 	"path/filepath"
 	"regexp"
@@ -26,13 +25,7 @@ func testClientLost(t *testing.T, c *cluster.Cluster, p *scenario.Platform) {
 	ledger := filepath.Join(t.TempDir(), "ledger")
 	withSecondClient(t, c)
 	id := p.Trigger(t, p.Project(t, "client-lost"), knownOutput(ledger, 1, lines))
-	seen := p.Await(t, id, "its output is on its way", func(s scenario.State) bool {
-		if running(s) != 1 {
-			return false
-		}
-		out, err := p.StepOutput(t.Context(), s.Jobs[0].ID, "Known output")
-		return err == nil && bytes.Contains(out, []byte("line 100 "))
-	})
+	seen := awaitLine(t, p, id, "line 100 ")
 	if err := c.Eligible(t.Context(), cluster.FirstClient, true); err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +42,7 @@ func testClientLost(t *testing.T, c *cluster.Cluster, p *scenario.Platform) {
 	t.Logf("the workflow ended %.1f s after the loss", time.Since(lost).Seconds())
 	checkOutputs(t, p, end, 1, lines)
 	checkRuns(t, end, ledger, 2)
-	checkLost(t, p, seen.Jobs[0].ID)
+	checkAgain(t, p, seen.Jobs[0].ID, cluster.SecondClient+" was lost", "alloc is lost since its node is down")
 }
 
 // withSecondClient puts the second client, without Docker, in the first one's
@@ -85,32 +78,6 @@ func eligible(t *testing.T, c *cluster.Cluster, client string, may bool) {
 	t.Helper()
 	if err := c.Eligible(t.Context(), client, may); err != nil {
 		t.Fatal(err)
-	}
-}
-
-// checkLost asks that a job had two attempts, and that the first one tells of
-// its client in Nomad's words.
-func checkLost(t *testing.T, p *scenario.Platform, job string) {
-	t.Helper()
-	steps, err := p.Client.JobSteps(t.Context(), job)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(steps.Tasks) != 1 || len(steps.Tasks[0].Attempts) != 2 {
-		t.Fatalf("got %+v, want one task with two attempts", steps)
-	}
-	first, second := steps.Tasks[0].Attempts[0], steps.Tasks[0].Attempts[1]
-	if first.Status != "infrastructure_fail" || second.Status != "success" {
-		t.Errorf("got the attempts %s and %s, want infrastructure_fail and success", first.Status, second.Status)
-	}
-	t.Logf("attempt 1: %s", first.Reason)
-	for _, want := range []string{cluster.SecondClient + " was lost", "alloc is lost since its node is down"} {
-		if !strings.Contains(first.Reason, want) {
-			t.Errorf("attempt 1: got the reason %q, want %q in it", first.Reason, want)
-		}
-	}
-	if step := lastStep(first); step.Name != "Known output" || step.Status != "infrastructure_fail" || step.Bytes == 0 {
-		t.Errorf("attempt 1: got the last step %+v, want the lost one with what it wrote", step)
 	}
 }
 

@@ -92,6 +92,12 @@ client {
     muster_engine = "true"
     muster_copies = %[6]q
   }
+  # Nomad's own limits end a task whose templates cannot be read for some five
+  # minutes; an outage of Vault or Consul is to end nothing.
+  template {
+    vault_retry  { attempts = 0 }
+    consul_retry { attempts = 0 }
+  }
   host_volume "muster-objects" { path = %[3]q }
   host_volume "muster-copies" { path = %[6]q }
   host_volume "muster-agent" {
@@ -187,9 +193,11 @@ func (c *Cluster) answers(ctx context.Context, name, url string) error {
 	return nil
 }
 
+// consul is a server of one with its data on disk, and no dev mode: that forgets
+// what is registered when it is stopped, as no site's does.
 func (c *Cluster) consul() error {
-	return process{"consul", c.Dir}.start(nil, c.tool("consul"), "agent", "-dev", "-log-level=info",
-		"-client=127.0.0.1", "-bind=127.0.0.1", "-hcl=performance { raft_multiplier = 1 }")
+	return process{"consul", c.Dir}.start(nil, c.tool("consul"), "agent", "-server", "-bootstrap-expect=1", "-ui", "-log-level=info",
+		"-data-dir="+filepath.Join(c.Dir, "consul"), "-client=127.0.0.1", "-bind=127.0.0.1", "-hcl=performance { raft_multiplier = 1 }")
 }
 
 func (c *Cluster) vault() error {
