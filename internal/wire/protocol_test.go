@@ -7,14 +7,13 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/muster-ci/muster/internal/wire"
 )
@@ -60,6 +59,9 @@ func TestMessagesOfProtocol1(t *testing.T) {
 		"claim-request": &wire.ClaimRequest{}, "claim-response": &wire.ClaimResponse{}, "heartbeat": &wire.Heartbeat{},
 		"acks": &wire.Acks{}, "error": &wire.Error{}, "event": &wire.Event{},
 		"timings-request": &wire.TimingsRequest{}, "timings": &wire.Timings{}, "oidc-request": &wire.OIDCRequest{},
+		"archive-begin": &wire.ArchiveBegin{}, "archive-begun": &wire.ArchiveBegun{}, "archive-upload": &wire.ArchiveUpload{},
+		"archive-download": &wire.ArchiveDownload{}, "archive-urls": &wire.ArchiveURLs{}, "archive-commit": &wire.ArchiveCommit{},
+		"archive-committed": &wire.ArchiveCommitted{}, "archive-find": &wire.ArchiveFind{}, "archive-found": &wire.ArchiveFound{},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -82,8 +84,8 @@ func TestMessagesOfProtocol1(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(plain(t, said), plain(t, again)); diff != "" {
-				t.Errorf("it is read as something else (-said +understood):\n%s", diff)
+			for _, lost := range differences("", plain(t, said), plain(t, again)) {
+				t.Errorf("it is read as something else: %s", lost)
 			}
 		})
 	}
@@ -157,8 +159,35 @@ func write(t *testing.T, path string, message any) {
 	}
 }
 
-// plain is JSON without its order. What the recorded message does not have is
-// left out by omitempty, or by being new.
+// differences names what was said and is not understood, or otherwise. What is
+// understood beyond that is new since.
+func differences(path string, said, understood any) (found []string) {
+	switch said := said.(type) {
+	case map[string]any:
+		in, ok := understood.(map[string]any)
+		if !ok {
+			return []string{fmt.Sprintf("%s is %v", path, understood)}
+		}
+		for key, value := range said {
+			found = append(found, differences(path+"/"+key, value, in[key])...)
+		}
+	case []any:
+		in, ok := understood.([]any)
+		if !ok || len(in) != len(said) {
+			return []string{fmt.Sprintf("%s is %v", path, understood)}
+		}
+		for i, value := range said {
+			found = append(found, differences(fmt.Sprintf("%s/%d", path, i), value, in[i])...)
+		}
+	default:
+		if said != understood {
+			found = []string{fmt.Sprintf("%s is %v and was %v", path, understood, said)}
+		}
+	}
+	return found
+}
+
+// plain is JSON without its order.
 func plain(t *testing.T, text []byte) any {
 	t.Helper()
 	var v any
