@@ -21,9 +21,9 @@ func convertCommand() *cobra.Command {
 		Short: "Write a config.yml as a pipeline in HCL",
 		Long: "Write a config.yml as a pipeline in HCL, which compiles to the same plan.\n\n" +
 			"The path is that of a file, \"-\" for standard input, and .circleci/config.yml of the\n" +
-			"repository by default. Comments are not kept. What HCL cannot say is told with its\n" +
-			"line, and nothing is written then. The result belongs into .muster/pipeline.hcl; it\n" +
-			"counts once there is no .circleci/config.yml any more.",
+			"repository by default. Comments are kept beside what they are about. What HCL cannot\n" +
+			"say is told with its line, and nothing is written then. The result belongs into\n" +
+			".muster/pipeline.hcl; it counts once there is no .circleci/config.yml any more.",
 		Example: "  muster config convert --output .muster/pipeline.hcl",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {

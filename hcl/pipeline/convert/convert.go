@@ -14,9 +14,10 @@ import (
 	"github.com/muster-ci/muster/internal/config/document"
 )
 
-// FromYAML returns the HCL of a config, or what cannot be said in it. The config
-// should compile; of one that does not, the result is worth little.
-func FromYAML(text string) (string, []core.ConfigError) {
+// FromYAML returns the HCL of a config with its comments, or what cannot be said
+// in it. The config should compile; of one that does not, the result is worth
+// little.
+func FromYAML(text string) (converted string, problems []core.ConfigError) {
 	root, err := document.Parse(text, document.Limits{})
 	if err != nil {
 		var e *document.Error
@@ -25,7 +26,13 @@ func FromYAML(text string) (string, []core.ConfigError) {
 		}
 		return "", []core.ConfigError{{Message: err.Error()}}
 	}
-	c := &converter{kinds: map[string]map[string]string{}, aliases: map[string]bool{}, lines: document.NewLines(text), reuse: root.Get("version") != nil && root.Get("version").Text == "2.1"}
+	c := &converter{writer: writer{b: &strings.Builder{}}, comments: document.ReadComments(text), kinds: map[string]map[string]string{}, aliases: map[string]bool{}, lines: document.NewLines(text), reuse: root.Get("version") != nil && root.Get("version").Text == "2.1"}
+	// Every place that takes a valid config for granted would be one to forget.
+	defer func() {
+		if caught := recover(); caught != nil {
+			converted, problems = "", []core.ConfigError{{Message: "The config does not compile", Suggestion: "ask muster config validate where, and convert it afterwards"}}
+		}
+	}()
 	c.file(root)
 	if len(c.problems) > 0 {
 		return "", c.problems
@@ -36,6 +43,7 @@ func FromYAML(text string) (string, []core.ConfigError) {
 // converter is the state of one conversion.
 type converter struct {
 	writer
+	comments *document.Comments
 	lines    *document.Lines
 	reuse    bool // version 2.1: << >> has a meaning
 	problems []core.ConfigError
@@ -57,8 +65,15 @@ func (c *converter) fail(n *document.Node, message, way string) {
 
 func (c *converter) file(root *document.Node) {
 	c.learn("", root)
-	if n := root.Get("setup"); n != nil {
-		c.attribute("setup", c.value(n))
+	if c.comments.Head != "" {
+		c.remark(c.comments.Head + "\n")
+	}
+	if c.section(root, "version", func(*document.Node) {}); c.pending != "" {
+		c.flush()
+		c.b.WriteString("\n")
+	}
+	if i := root.Find("setup"); i >= 0 {
+		c.entry(root.Keys[i], root.Items[i], func() { c.begun = true; c.attribute("setup", c.value(root.Items[i])) })
 	}
 	c.own = c.kinds[""]
 	each(root.Get("orbs"), func(alias string, _ *document.Node) { c.aliases[alias] = true })
@@ -66,8 +81,15 @@ func (c *converter) file(root *document.Node) {
 	c.enter(file)
 	c.declarations(root, true)
 	c.elements(file)
-	each(root.Get("job-groups"), c.jobGroup)
-	workflows := root.Get("workflows")
+	c.section(root, "job-groups", func(n *document.Node) { c.entries(n, c.jobGroup) })
+	c.section(root, "workflows", func(n *document.Node) { c.workflows(root, n) })
+	c.flush()
+	c.remark(c.comments.Rest())
+	c.remark(c.comments.Foot)
+}
+
+// workflows writes all of them. Without any, the job called build is one.
+func (c *converter) workflows(root, workflows *document.Node) {
 	if workflows == nil || workflows.Kind != document.Map {
 		if root.Get("jobs").Get("build") != nil {
 			c.gap()
@@ -75,7 +97,7 @@ func (c *converter) file(root *document.Node) {
 		}
 		return
 	}
-	each(workflows, func(name string, n *document.Node) {
+	c.entries(workflows, func(name string, n *document.Node) {
 		if name != "version" || n.Kind == document.Map {
 			c.workflow(name, n)
 		}
@@ -109,27 +131,29 @@ var types = map[string]string{
 
 // declarations writes the parameter blocks of an element.
 func (c *converter) declarations(n *document.Node, top bool) {
-	each(n.Get("parameters"), func(name string, p *document.Node) {
-		if top {
-			c.gap()
-		}
-		kind := p.Get("type")
-		if kind == nil || types[kind.Text] == "" {
-			c.fail(p, fmt.Sprintf("The parameter %s has no type that is known", name), "")
-			return
-		}
-		c.block("parameter", []string{name}, func() {
-			c.attribute("type", types[kind.Text])
-			if enum := p.Get("enum"); enum != nil && kind.Text == "enum" {
+	c.section(n, "parameters", func(all *document.Node) {
+		c.entries(all, func(name string, p *document.Node) { c.declaration(name, p, top) })
+	})
+}
+
+func (c *converter) declaration(name string, p *document.Node, top bool) {
+	if top {
+		c.gap()
+	}
+	kind := p.Get("type")
+	if kind == nil || types[kind.Text] == "" {
+		c.fail(p, fmt.Sprintf("The parameter %s has no type that is known", name), "")
+		return
+	}
+	c.block("parameter", []string{name}, func() {
+		c.key(p, "type", func(*document.Node) { c.attribute("type", types[kind.Text]) })
+		c.key(p, "enum", func(enum *document.Node) {
+			if kind.Text == "enum" {
 				c.attribute("enum", c.texts(enum))
 			}
-			if d := p.Get("description"); d != nil {
-				c.attribute("description", c.value(d))
-			}
-			if d := p.Get("default"); d != nil {
-				c.fallback(kind.Text, d)
-			}
 		})
+		c.key(p, "description", func(d *document.Node) { c.attribute("description", c.value(d)) })
+		c.key(p, "default", func(d *document.Node) { c.fallback(kind.Text, d) })
 	})
 }
 

@@ -15,7 +15,7 @@ func (c *converter) job(name string, n *document.Node) {
 	c.block("job", []string{name}, func() {
 		c.declarations(n, false)
 		c.body(n, "parameters", "steps")
-		c.steps(n.Get("steps"), "")
+		c.section(n, "steps", func(steps *document.Node) { c.steps(steps, "") })
 	})
 	c.own = c.kinds[""]
 }
@@ -33,16 +33,11 @@ func (c *converter) executor(name string, n *document.Node) {
 
 // body writes the keys that jobs and executors have in common.
 func (c *converter) body(n *document.Node, skip ...string) {
-	each(n, func(name string, value *document.Node) {
-		for _, s := range skip {
-			if s == name {
-				return
-			}
-		}
+	c.entriesBut(n, skip, func(name string, value *document.Node) {
 		switch {
 		case name == "docker" && value.Kind == document.List:
 			for _, image := range value.Items {
-				c.block("docker", nil, func() { c.image(image) })
+				c.item(image, func() { c.block("docker", nil, func() { c.image(image) }) })
 			}
 		case name == "environment" && value.Kind != document.Null && (!value.Template || !value.IsScalar()):
 			c.environment(value)
@@ -81,7 +76,7 @@ func (c *converter) executorCall(n *document.Node) string {
 }
 
 func (c *converter) image(n *document.Node) {
-	each(n, func(name string, value *document.Node) {
+	c.entries(n, func(name string, value *document.Node) {
 		switch {
 		case name == "environment" && value.Kind != document.Null && (!value.Template || !value.IsScalar()):
 			c.environment(value)
@@ -94,7 +89,7 @@ func (c *converter) image(n *document.Node) {
 }
 
 func (c *converter) mapping(n *document.Node) {
-	each(n, func(name string, value *document.Node) {
+	c.entries(n, func(name string, value *document.Node) {
 		if value.Kind == document.Map && identifier.MatchString(name) {
 			c.block(name, nil, func() { c.mapping(value) })
 			return

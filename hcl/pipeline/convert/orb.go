@@ -33,18 +33,22 @@ func (c *converter) modules(prefix string, root *document.Node) *module {
 			c.learn(key, n)
 		})
 	}
-	each(root.Get("orbs"), func(alias string, n *document.Node) {
-		if n.Kind == document.Map {
-			m.inline[alias] = c.modules(prefix+alias+"/", n)
-			return
-		}
-		if m.imports[alias] = alias; prefix != "" {
-			m.imports[alias] = c.free(prefix + alias)
-		}
-		c.gap()
-		c.block("import", []string{m.imports[alias]}, func() { c.attribute("source", c.value(n)) })
-	})
+	c.section(root, "orbs", func(n *document.Node) { c.entries(n, func(alias string, n *document.Node) { c.orb(m, alias, n) }) })
 	return m
+}
+
+// orb reads an inline orb, or writes the import of another.
+func (c *converter) orb(m *module, alias string, n *document.Node) {
+	prefix := m.prefix
+	if n.Kind == document.Map {
+		m.inline[alias] = c.modules(prefix+alias+"/", n)
+		return
+	}
+	if m.imports[alias] = alias; prefix != "" {
+		m.imports[alias] = c.free(prefix + alias)
+	}
+	c.gap()
+	c.block("import", []string{m.imports[alias]}, func() { c.attribute("source", c.value(n)) })
 }
 
 // free returns an alias for an orb of an orb. Those of the file keep theirs.
@@ -60,12 +64,12 @@ func (c *converter) free(name string) string {
 // elements writes what a module and the orbs in it define.
 func (c *converter) elements(m *module) {
 	defer c.enter(m)()
-	each(m.root.Get("executors"), c.executor)
-	each(m.root.Get("commands"), c.command)
-	each(m.root.Get("jobs"), c.job)
-	each(m.root.Get("orbs"), func(alias string, _ *document.Node) {
+	c.section(m.root, "executors", func(n *document.Node) { c.entries(n, c.executor) })
+	c.section(m.root, "commands", func(n *document.Node) { c.entries(n, c.command) })
+	c.section(m.root, "jobs", func(n *document.Node) { c.entries(n, c.job) })
+	each(m.root.Get("orbs"), func(alias string, n *document.Node) {
 		if inner := m.inline[alias]; inner != nil {
-			c.elements(inner)
+			c.item(n, func() { c.elements(inner) })
 		}
 	})
 }

@@ -13,11 +13,9 @@ func (c *converter) command(name string, n *document.Node) {
 	name = c.module.prefix + name
 	c.own = c.kinds["commands/"+name]
 	c.block("command", []string{name}, func() {
-		if d := n.Get("description"); d != nil {
-			c.attribute("description", c.value(d))
-		}
+		c.key(n, "description", func(d *document.Node) { c.attribute("description", c.value(d)) })
 		c.declarations(n, false)
-		c.steps(n.Get("steps"), "")
+		c.section(n, "steps", func(steps *document.Node) { c.steps(steps, "") })
 	})
 	c.own = c.kinds[""]
 }
@@ -36,7 +34,7 @@ func (c *converter) steps(n *document.Node, condition string) {
 		return
 	}
 	for _, item := range n.Items {
-		c.step(item, condition)
+		c.item(item, func() { c.step(item, condition) })
 	}
 }
 
@@ -112,7 +110,7 @@ func (c *converter) stepBody(name string, body *document.Node) {
 	case isOwn, strings.Contains(name, "/"):
 		c.arguments(body, kinds)
 	default:
-		each(body, func(key string, value *document.Node) { c.builtin(key, value) })
+		c.entries(body, c.builtin)
 	}
 }
 
@@ -135,12 +133,7 @@ func (c *converter) builtin(key string, value *document.Node) {
 // arguments writes those of a command or a job. A list is a list of steps: no
 // other type of parameter takes one.
 func (c *converter) arguments(body *document.Node, kinds map[string]string, skip ...string) {
-	each(body, func(name string, value *document.Node) {
-		for _, s := range skip {
-			if s == name {
-				return
-			}
-		}
+	c.entriesBut(body, skip, func(name string, value *document.Node) {
 		if value.Kind == document.List {
 			c.block("steps", []string{name}, func() { c.steps(value, "") })
 			return

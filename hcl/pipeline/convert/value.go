@@ -81,14 +81,19 @@ func heredoc(text string) string { return "<<EOT\n" + text + "EOT" }
 // repeated name the last value counts, as in the config.
 func (c *converter) environment(n *document.Node) {
 	var names []string
-	values := map[string]string{}
+	values, places := map[string]string{}, map[string]document.Entry{}
 	add := func(name, value string) {
 		if _, ok := values[name]; !ok {
 			names = append(names, name)
 		}
 		values[name] = value
 	}
-	fromMap := func(m *document.Node) { each(m, func(name string, v *document.Node) { add(name, c.variable(v)) }) }
+	fromMap := func(m *document.Node) {
+		for i, key := range m.Keys {
+			add(key.Text, c.variable(m.Items[i]))
+			places[key.Text] = document.Entry{Key: key, Value: m.Items[i]}
+		}
+	}
 	var read func(*document.Node)
 	read = func(item *document.Node) {
 		switch item.Kind {
@@ -112,7 +117,12 @@ func (c *converter) environment(n *document.Node) {
 	}
 	write := func() {
 		for _, name := range names {
-			c.attribute(key(name), values[name])
+			attribute := func() { c.attribute(key(name), values[name]) }
+			if at, ok := places[name]; ok {
+				c.entry(at.Key, at.Value, attribute)
+				continue
+			}
+			attribute()
 		}
 	}
 	if asBlock {

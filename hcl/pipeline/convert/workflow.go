@@ -11,7 +11,7 @@ import (
 func (c *converter) workflow(name string, n *document.Node) {
 	c.gap()
 	c.block("workflow", []string{name}, func() {
-		each(n, func(key string, value *document.Node) {
+		c.entries(n, func(key string, value *document.Node) {
 			switch key {
 			case "when":
 				c.attribute("condition", c.workflowCondition(value))
@@ -31,7 +31,7 @@ func (c *converter) workflow(name string, n *document.Node) {
 func (c *converter) jobGroup(name string, n *document.Node) {
 	c.gap()
 	c.block("job_group", []string{name}, func() {
-		each(n, func(key string, value *document.Node) {
+		c.entries(n, func(key string, value *document.Node) {
 			if key == "jobs" {
 				c.calls(value)
 				return
@@ -44,30 +44,35 @@ func (c *converter) jobGroup(name string, n *document.Node) {
 func (c *converter) schedules(n *document.Node) {
 	for _, item := range n.Items {
 		if s := item.Get("schedule"); s != nil {
-			c.block("schedule", nil, func() { c.mapping(s) })
+			c.item(item, func() { c.block("schedule", nil, func() { c.mapping(s) }) })
 		}
 	}
 }
 
 func (c *converter) calls(n *document.Node) {
 	for _, item := range n.Items {
-		if item.IsScalar() {
-			c.block("job", []string{item.Text}, func() {})
-			continue
-		}
-		each(item, func(name string, body *document.Node) {
-			kind, called := "job", name
-			if t := body.Get("type"); t != nil && t.Text == "approval" {
-				kind = "approval"
-			} else {
-				called, _ = c.override(name, body)
+		c.item(item, func() {
+			if item.IsScalar() {
+				c.block("job", []string{item.Text}, func() {})
+				return
 			}
-			c.block(kind, []string{called}, func() {
-				c.overridden(called, name, body)
-				c.call(called, kind, body)
-			})
+			each(item, c.listed)
 		})
 	}
+}
+
+// listed writes a job of a workflow that has keys.
+func (c *converter) listed(name string, body *document.Node) {
+	kind, called := "job", name
+	if t := body.Get("type"); t != nil && t.Text == "approval" {
+		kind = "approval"
+	} else {
+		called, _ = c.override(name, body)
+	}
+	c.block(kind, []string{called}, func() {
+		c.overridden(called, name, body)
+		c.call(called, kind, body)
+	})
 }
 
 // overridden keeps the name of a call that runs an orb's job instead of its own.
@@ -102,16 +107,18 @@ func (c *converter) call(name, kind string, body *document.Node) {
 		if _, said := c.override(name, body); said && key == "override-with" {
 			continue
 		}
-		switch {
-		case key == "filters" && value.Kind == document.Map:
-			c.block("filters", nil, func() { c.mapping(value) })
-		case key == "matrix":
-			c.matrix(body, value, c.kinds["jobs/"+name])
-		case key == "pre-steps" || key == "post-steps":
-			c.block(underscored(key), nil, func() { c.steps(value, "") })
-		default:
-			c.attribute(underscored(key), c.value(value))
-		}
+		c.key(body, key, func(value *document.Node) {
+			switch {
+			case key == "filters" && value.Kind == document.Map:
+				c.block("filters", nil, func() { c.mapping(value) })
+			case key == "matrix":
+				c.matrix(body, value, c.kinds["jobs/"+name])
+			case key == "pre-steps" || key == "post-steps":
+				c.block(underscored(key), nil, func() { c.steps(value, "") })
+			default:
+				c.attribute(underscored(key), c.value(value))
+			}
+		})
 	}
 	if kind == "job" {
 		c.arguments(body, c.kinds["jobs/"+name], callKeys...)

@@ -9,7 +9,10 @@ import (
 
 // writer puts HCL together; the text is formatted when it is whole.
 type writer struct {
-	b strings.Builder
+	b       *strings.Builder
+	begun   bool   // a top-level block was written
+	pending string // comments that wait for what is written next
+	apart   bool   // a comment on what was written before ends here
 }
 
 // block writes a block with labels; inner writes what stands in it.
@@ -20,6 +23,7 @@ func (w *writer) block(kind string, labels []string, inner func()) {
 	}
 	w.b.WriteString(" {\n")
 	inner()
+	w.flush()
 	w.b.WriteString("}\n")
 }
 
@@ -30,9 +34,23 @@ func (w *writer) attribute(name, expression string) {
 
 // gap separates top-level blocks.
 func (w *writer) gap() {
-	if w.b.Len() > 0 {
+	if w.begun {
 		w.b.WriteString("\n")
 	}
+	w.begun = true
+}
+
+// remark writes comments in lines of their own.
+func (w *writer) remark(text string) {
+	if text != "" {
+		w.b.WriteString(text + "\n")
+	}
+}
+
+// flush writes the comments that wait, at the end of a block or of the file.
+func (w *writer) flush() {
+	w.remark(w.pending)
+	w.pending, w.apart = "", false
 }
 
 var identifier = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_-]*$`)
