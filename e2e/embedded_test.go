@@ -67,18 +67,24 @@ type embedded struct {
 
 func newEmbedded(t testing.TB, flags ...string) *embedded {
 	t.Helper()
+	return newEmbeddedWith(t, freePort(t), "", flags...)
+}
+
+// newEmbeddedWith has output listen at an address, and more settings.
+func newEmbeddedWith(t testing.TB, output, more string, flags ...string) *embedded {
+	t.Helper()
 	bin, err := binaries()
 	if err != nil {
 		t.Fatal(err)
 	}
 	e := &embedded{t: t, bin: bin, dir: t.TempDir(), flags: flags}
-	public, output := freePort(t), freePort(t)
+	public := freePort(t)
 	e.public = "http://" + public
 	if slices.Contains(flags, "--tls") {
 		e.public = "https://" + public
 	}
 	settings := fmt.Sprintf("listen {\n  public = %q\n  output = %q\n}\ngateway {\n  url = %q\n}\nplacements {\n  remote_docker = \"muster-engine:local\"\n}\n", public, output, e.public)
-	if err := os.WriteFile(filepath.Join(e.dir, "muster.hcl"), []byte(settings), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(e.dir, "muster.hcl"), []byte(settings+more), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	e.start()

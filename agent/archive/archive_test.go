@@ -248,6 +248,28 @@ func TestAStalledTransferIsCut(t *testing.T) {
 	}
 }
 
+// TestATrickleIsNoProgress: bytes that move, but too few of them, do not keep a
+// transfer alive.
+func TestATrickleIsNoProgress(t *testing.T) {
+	t.Parallel()
+	ctx, tick, done := stall(t.Context(), 100*time.Millisecond)
+	defer done()
+	ticker := time.NewTicker(10 * time.Millisecond)
+	defer ticker.Stop()
+	for moved := 0; moved < 1000; moved++ {
+		select {
+		case <-ticker.C:
+			tick(100)
+		case <-ctx.Done():
+			if !errors.Is(context.Cause(ctx), errStalled) {
+				t.Errorf("got %v", context.Cause(ctx))
+			}
+			return
+		}
+	}
+	t.Error("the transfer goes on for ever")
+}
+
 func TestPatienceEnds(t *testing.T) {
 	t.Parallel()
 	cfg := quick()

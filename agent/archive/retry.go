@@ -51,6 +51,9 @@ func (s *Store) insist(ctx context.Context, whom string, try func(context.Contex
 	for {
 		err := try(ctx)
 		if err == nil {
+			if !failing.IsZero() {
+				s.deps.Note("Going on: %s works again after %s.", whom, time.Since(failing).Round(time.Second))
+			}
 			return nil
 		}
 		if ctx.Err() != nil {
@@ -66,7 +69,7 @@ func (s *Store) insist(ctx context.Context, whom string, try func(context.Contex
 			failing = time.Now()
 			s.deps.Note("Trouble with %s: %v; trying again for up to %s.", whom, err, s.cfg.Patience)
 		case time.Since(failing)+wait > s.cfg.Patience:
-			return core.Errorf(core.CodeUnavailable, "%s could not be used for %s: %v", whom, s.cfg.Patience, err)
+			return core.Errorf(core.CodeUnavailable, "%s could not be used for %s: %v; run the job again when it is back, or ask whoever operates this platform", whom, s.cfg.Patience, err)
 		}
 		s.deps.Logger.Debug("a transfer failed and is tried again", "whom", whom, "error", err)
 		select {

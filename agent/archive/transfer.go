@@ -24,23 +24,35 @@ const theStore = "the object store"
 
 var errStalled = errors.New("nothing moved for too long")
 
-// stall ends ctx when tick has not been called for limit.
-func stall(ctx context.Context, limit time.Duration) (_ context.Context, tick, done func()) {
+// trickle is how many bytes have to move for a transfer to have moved at all.
+// What brings fewer in the time of a stall would take a part of the usual size
+// more than four hours.
+const trickle = 64 << 10
+
+// stall ends ctx when too few bytes have been told to tick for limit.
+func stall(ctx context.Context, limit time.Duration) (_ context.Context, tick func(int), done func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	timer := time.AfterFunc(limit, func() { cancel(errStalled) })
-	return ctx, func() { timer.Reset(limit) }, func() { timer.Stop(); cancel(nil) }
+	moved := 0
+	tick = func(n int) {
+		if moved += n; moved >= trickle {
+			moved = 0
+			timer.Reset(limit)
+		}
+	}
+	return ctx, tick, func() { timer.Stop(); cancel(nil) }
 }
 
-// ticking calls tick as it is read.
+// ticking tells tick how much is read.
 type ticking struct {
 	io.Reader
-	tick func()
+	tick func(int)
 }
 
 // Read reads and ticks.
 func (t ticking) Read(p []byte) (int, error) {
 	n, err := t.Reader.Read(p)
-	t.tick()
+	t.tick(n)
 	return n, err
 }
 

@@ -14,16 +14,8 @@ import (
 	"github.com/muster-ci/muster/core"
 )
 
-const (
-	// cachePatience is how long a cache is tried for when what it leans on fails:
-	// a build goes on without it.
-	cachePatience = time.Minute
-	// patience is how long everything else is tried, which a build cannot do
-	// without.
-	patience = 10 * time.Minute
-	// progressEvery is how often long work says how far it is.
-	progressEvery = 10 * time.Second
-)
+// progressEvery is how often long work says how far it is.
+const progressEvery = 10 * time.Second
 
 // plannedArchive fills in the steps that keep and bring back files.
 func (j *job) plannedArchive(step core.StepPlan, a *activity) bool {
@@ -84,6 +76,14 @@ func (j *job) keep(out *stream.StepWriter, patience time.Duration) *keeping {
 	k := &keeping{job: j, out: out}
 	k.store = j.deps.Archives.WithNote(k.say, patience)
 	return k
+}
+
+// within ends with ctx, and when a step that a build can do without has taken as
+// long as it may: a store that gives a little now and then would keep it for
+// ever without a failure.
+func (k *keeping) within(ctx context.Context) (context.Context, context.CancelFunc) {
+	limit := k.cfg.Keep.CacheLimit
+	return context.WithTimeoutCause(ctx, limit, core.Errorf(core.CodeUnavailable, "it took longer than %s", limit))
 }
 
 // say writes a line.

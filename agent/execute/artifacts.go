@@ -33,7 +33,7 @@ const (
 
 // storeArtifacts keeps a file, or the files of a folder, as they are.
 func (j *job) storeArtifacts(ctx context.Context, plan core.StoreArtifactsStep, out *stream.StepWriter) (outcome, error) {
-	k := j.keep(out, patience)
+	k := j.keep(out, j.cfg.Keep.Patience)
 	at := j.path(plan.Path, j.directory)
 	destination := artifactPath(plan)
 	k.say("Uploading %s to %s", at, destination)

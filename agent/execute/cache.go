@@ -36,7 +36,7 @@ type savedPath struct {
 // saveCache keeps paths under a key. What goes wrong on the way costs the cache
 // and not the job; a key that cannot be made fails the step, as in CircleCI.
 func (j *job) saveCache(ctx context.Context, plan core.SaveCacheStep, out *stream.StepWriter) (outcome, error) {
-	k := j.keep(out, cachePatience)
+	k := j.keep(out, j.cfg.Keep.CachePatience)
 	key, err := j.cacheKey(plan.Key)
 	if err != nil {
 		return k.fail(ctx, "error computing cache key: %v", err)
@@ -45,7 +45,9 @@ func (j *job) saveCache(ctx context.Context, plan core.SaveCacheStep, out *strea
 	if len(roots) == 0 {
 		return k.warn(ctx, "none of the paths is there, no cache was stored.")
 	}
-	w, err := k.store.Create(ctx, core.ArchiveCache, out.Number(), key)
+	bounded, end := k.within(ctx)
+	defer end()
+	w, err := k.store.Create(bounded, core.ArchiveCache, out.Number(), key)
 	if errors.Is(err, archive.ErrExists) {
 		k.say("Skipping cache generation, cache already exists for key: %s", key)
 		return k.success()
@@ -55,7 +57,7 @@ func (j *job) saveCache(ctx context.Context, plan core.SaveCacheStep, out *strea
 	}
 	defer w.Abort()
 	k.say("Creating cache archive...")
-	kept, count, err := k.pack(ctx, w, roots, saved)
+	kept, count, err := k.pack(bounded, w, roots, saved)
 	switch {
 	case err != nil:
 		return k.warn(ctx, "the cache was not stored: %v", err)
@@ -127,7 +129,7 @@ func (k *keeping) pack(ctx context.Context, w *archive.Writer, roots []tree.Root
 // restoreCache brings back the newest cache of the first key that any begins
 // with.
 func (j *job) restoreCache(ctx context.Context, plan core.RestoreCacheStep, out *stream.StepWriter) (outcome, error) {
-	k := j.keep(out, cachePatience)
+	k := j.keep(out, j.cfg.Keep.CachePatience)
 	var keys []string
 	for _, text := range plan.Keys {
 		key, err := j.cacheKey(text)
@@ -136,7 +138,9 @@ func (j *job) restoreCache(ctx context.Context, plan core.RestoreCacheStep, out 
 		}
 		keys = append(keys, key)
 	}
-	found, err := k.store.Find(ctx, wire.ArchiveFind{Kind: core.ArchiveCache, Keys: keys})
+	bounded, end := k.within(ctx)
+	defer end()
+	found, err := k.store.Find(bounded, wire.ArchiveFind{Kind: core.ArchiveCache, Keys: keys})
 	if err != nil {
 		return k.warn(ctx, "no cache was restored: %v", err)
 	}
@@ -150,7 +154,7 @@ func (j *job) restoreCache(ctx context.Context, plan core.RestoreCacheStep, out 
 		return k.success()
 	}
 	k.say("Found a cache from %s at %s\nSize: %s", found[0].At, found[0].Key, size(archive.StoredSize(found[0].Parts)))
-	if err := k.unpackCache(ctx, found[0]); err != nil {
+	if err := k.unpackCache(bounded, found[0]); err != nil {
 		return k.warn(ctx, "the cache was not restored, or not all of it: %v", err)
 	}
 	return k.success()

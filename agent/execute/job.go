@@ -100,11 +100,10 @@ func (j *job) run(ctx context.Context) (Result, error) {
 		}
 		switch o.status {
 		case core.StepFailed:
-			j.failed = true
-			result = Result{Status: core.JobFailed, Reason: o.reason}
-			if o.memory {
-				result.Status, result.OutOfMemory = core.JobInfrastructureFail, true
+			if !j.failed || result.Reason == "" { // what fails later may fail for that
+				result = o.result()
 			}
+			j.failed = true
 		case core.StepTimedOut:
 			return j.timedOut(ctx, o), nil
 		}
@@ -113,6 +112,14 @@ func (j *job) run(ctx context.Context) (Result, error) {
 		return Result(*i), nil
 	}
 	return result, nil
+}
+
+// result is that of a job whose failure this is.
+func (o outcome) result() Result {
+	if o.memory {
+		return Result{Status: core.JobInfrastructureFail, Reason: o.reason, OutOfMemory: true}
+	}
+	return Result{Status: core.JobFailed, Reason: o.reason}
 }
 
 // timedOut tells a step's own timeout from the task's.

@@ -3,6 +3,7 @@
 package execute
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -37,6 +38,15 @@ type Config struct {
 	Environ  []string      // of the image; the agent's own variables are taken out
 	LinkDir  string        // of the container, for links to the commands of the job; "" means none
 	SSH      SSHConfig
+	Keep     Keep
+}
+
+// Keep is how long the steps that keep and bring back files try when what they
+// lean on fails.
+type Keep struct {
+	Patience      time.Duration // of what a build cannot do without; 0 means 10 min
+	CachePatience time.Duration // of caches, without which it goes on; 0 means 1 min
+	CacheLimit    time.Duration // of one cache, also if nothing fails; 0 means 30 min
 }
 
 // SSHConfig says where a job listens that somebody may log in to.
@@ -106,6 +116,9 @@ func New(cfg Config, deps Deps) (*Runner, error) {
 	if cfg.NoOutput <= 0 {
 		cfg.NoOutput = 10 * time.Minute
 	}
+	cfg.Keep.Patience = cmp.Or(cfg.Keep.Patience, 10*time.Minute)
+	cfg.Keep.CachePatience = cmp.Or(cfg.Keep.CachePatience, time.Minute)
+	cfg.Keep.CacheLimit = cmp.Or(cfg.Keep.CacheLimit, 30*time.Minute)
 	return &Runner{cfg: cfg, deps: deps}, nil
 }
 

@@ -30,7 +30,7 @@ const (
 // storeTestResults keeps files of test results. Nothing about them fails a job:
 // neither that there are none, nor that they cannot be kept.
 func (j *job) storeTestResults(ctx context.Context, plan core.StoreTestResultsStep, out *stream.StepWriter) (outcome, error) {
-	k := j.keep(out, patience)
+	k := j.keep(out, j.cfg.Keep.Patience)
 	at := j.path(plan.Path, j.directory)
 	found, err := resultFiles(at)
 	if err != nil {
@@ -44,12 +44,14 @@ func (j *job) storeTestResults(ctx context.Context, plan core.StoreTestResultsSt
 		k.say("Found no test results, skipping: no file in it ends in .xml, .trx or .json")
 		return k.success()
 	}
-	w, err := k.store.Create(ctx, core.ArchiveTestResults, out.Number(), "")
+	bounded, end := k.within(ctx)
+	defer end()
+	w, err := k.store.Create(bounded, core.ArchiveTestResults, out.Number(), "")
 	if err != nil {
 		return k.warn(ctx, "the test results could not be kept: %v", err)
 	}
 	p := &resultPacker{keeping: k, writer: w, tar: tar.NewWriter(w)}
-	if err := p.all(ctx, at, found); err != nil {
+	if err := p.all(bounded, at, found); err != nil {
 		w.Abort()
 		return k.warn(ctx, "the test results could not be kept: %v", err)
 	}

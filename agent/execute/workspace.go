@@ -21,7 +21,7 @@ import (
 
 // persist adds a layer to the workflow's workspace.
 func (j *job) persist(ctx context.Context, plan core.PersistToWorkspaceStep, out *stream.StepWriter) (outcome, error) {
-	k := j.keep(out, patience)
+	k := j.keep(out, j.cfg.Keep.Patience)
 	root := j.path(plan.Root, j.directory)
 	info, err := os.Stat(root)
 	if err == nil && !info.IsDir() {
@@ -100,7 +100,7 @@ func (k *keeping) dangling(root, name string) []string {
 
 // attach unpacks the layers of the jobs upstream, in order.
 func (j *job) attach(ctx context.Context, plan core.AttachWorkspaceStep, out *stream.StepWriter) (outcome, error) {
-	k := j.keep(out, patience)
+	k := j.keep(out, j.cfg.Keep.Patience)
 	at := j.path(plan.At, j.directory)
 	layers, err := k.store.Find(ctx, wire.ArchiveFind{Kind: core.ArchiveWorkspace})
 	if err != nil {

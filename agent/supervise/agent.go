@@ -158,7 +158,7 @@ func stopReason(reason string) string {
 // build runs the steps. Their output goes on being recorded when ctx has
 // ended, until delivery does.
 func (t *tracked) build(ctx, delivery context.Context) error {
-	archives, err := archive.New(archive.Config{CopiesDir: t.cfg.CopiesDir, CopiesBytes: t.cfg.CopiesBytes},
+	archives, err := archive.New(archive.Config{CopiesDir: t.cfg.CopiesDir, CopiesBytes: t.cfg.CopiesBytes, Stall: t.cfg.Transfers.Stall},
 		archive.Deps{Logger: t.logger, Caller: t.client, NewID: t.deps.NewID})
 	if err != nil {
 		return err
@@ -176,6 +176,9 @@ func (t *tracked) build(ctx, delivery context.Context) error {
 		Environ:  t.cfg.Environ,
 		LinkDir:  t.cfg.LinkDir,
 		SSH:      t.cfg.SSH,
+		Keep: execute.Keep{
+			Patience: t.cfg.Transfers.Patience, CachePatience: t.cfg.Transfers.CachePatience, CacheLimit: t.cfg.Transfers.CacheLimit,
+		},
 	}, execute.Deps{
 		Logger:    t.logger,
 		Clock:     t.deps.Clock,

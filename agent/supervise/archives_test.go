@@ -20,10 +20,11 @@ import (
 
 // line is a sequence of jobs that share a server and its archives.
 type line struct {
-	t      *testing.T
-	server *agenttest.Server
-	copies string
-	change func(*core.TaskSpec) // of the tasks, nil for nothing
+	t         *testing.T
+	server    *agenttest.Server
+	copies    string
+	change    func(*core.TaskSpec) // of the tasks, nil for nothing
+	transfers Transfers
 }
 
 func newLine(t *testing.T) *line {
@@ -54,7 +55,7 @@ func (l *line) jobIn(home string, steps ...core.StepPlan) (_, status string, out
 	path := filepath.Join(l.t.TempDir(), "identity")
 	must(l.t, os.WriteFile(path, []byte(agenttest.Identity), 0o600))
 	a, err := New(Config{Addresses: []string{l.server.URL}, IdentityFile: path, SpoolDir: l.t.TempDir(), ClaimFor: 5 * time.Second,
-		Linger: 5 * time.Second, Environ: []string{"HOME=" + home, "PATH=" + os.Getenv("PATH")}, CopiesDir: l.copies},
+		Linger: 5 * time.Second, Environ: []string{"HOME=" + home, "PATH=" + os.Getenv("PATH")}, CopiesDir: l.copies, Transfers: l.transfers},
 		Deps{Logger: hclog.NewNullLogger(), Clock: time.Now, NewID: core.NewID, Processes: process.NewTable()})
 	must(l.t, err)
 	must(l.t, a.Run(l.t.Context()))
@@ -182,6 +183,23 @@ func TestADamagedCacheIsAWarning(t *testing.T) {
 	if _, status, out := l.job(restore("k")); status != "success" || !strings.Contains(out[0], "Warning: the cache was not restored") || !strings.Contains(out[0], "SHA-256") {
 		t.Errorf("%s: %q", status, out)
 	}
+}
+
+// TestACacheHasItsTime: a store that fails in no way but brings nothing to its
+// end keeps a job for so long and no longer.
+func TestACacheHasItsTime(t *testing.T) {
+	t.Parallel()
+	l := newLine(t)
+	l.copies = ""
+	l.transfers = Transfers{Stall: time.Hour, CacheLimit: 200 * time.Millisecond}
+	l.job(run("echo > file"), save("k", "file"))
+	l.server.Objects.SetFault(func(int, string, string) agenttest.ObjectFault { return agenttest.Hangs })
+	_, status, out := l.job(run("echo > file"), restore("k"), save("other", "file"))
+	if status != "success" {
+		t.Fatalf("%s: %q", status, out)
+	}
+	says(t, out[1], "Warning: the cache was not restored, or not all of it: ", "it took longer than 200ms")
+	says(t, out[2], "Warning: the cache was not stored: it took longer than 200ms")
 }
 
 func TestWorkspaceThroughThreeJobs(t *testing.T) {

@@ -21,6 +21,19 @@ const (
 	// EnvGrace is how long a build has from SIGTERM to SIGKILL, such as 10s. The
 	// kill_timeout of the Nomad task should be some seconds more.
 	EnvGrace = "MUSTER_KILL_GRACE"
+	// EnvSpoolBytes is how much output may wait on the disk while output is away,
+	// before the build waits too, such as 536870912.
+	EnvSpoolBytes = "MUSTER_SPOOL_BYTES"
+	// EnvStall is after how long a transfer with the object store counts as cut in
+	// which nothing moves.
+	EnvStall = "MUSTER_TRANSFER_STALL"
+	// EnvPatience is how long workspaces, artifacts and test results are tried
+	// for when the object store or output fails, and EnvCachePatience caches.
+	EnvPatience      = "MUSTER_TRANSFER_PATIENCE"
+	EnvCachePatience = "MUSTER_CACHE_PATIENCE"
+	// EnvCacheLimit is how long saving or restoring a cache may take, however
+	// well it goes: a build can do without.
+	EnvCacheLimit = "MUSTER_CACHE_LIMIT"
 )
 
 // Config is what an agent is started with.
@@ -42,7 +55,17 @@ type Config struct {
 	CopiesBytes  int64         // that they may take; 0 means 10 GiB
 	Environ      []string      // of the image; what is the agent's own is taken out of it
 	LinkDir      string        // of a container, for links to the commands of its job; "" means none
+	Transfers    Transfers
 	SSH          execute.SSHConfig
+}
+
+// Transfers is how long the object store, and output where it is asked about
+// what lies there, may fail.
+type Transfers struct {
+	Stall         time.Duration // without a sign of progress; 0 means 60 s
+	Patience      time.Duration // of what a build cannot do without; 0 means 10 min
+	CachePatience time.Duration // of caches; 0 means 1 min
+	CacheLimit    time.Duration // of one cache, also if nothing fails; 0 means 30 min
 }
 
 // FromEnviron reads the variables of package wire and those above.
@@ -59,12 +82,6 @@ func FromEnviron(environ []string) (Config, error) {
 			c.SpoolDir = value
 		case wire.EnvCopiesDir:
 			c.CopiesDir = value
-		case wire.EnvCopiesBytes:
-			bytes, err := strconv.ParseInt(value, 10, 64)
-			if err != nil || bytes <= 0 {
-				return c, core.Errorf(core.CodeInvalid, "%q in %s is no number of bytes: write it like 10737418240", value, wire.EnvCopiesBytes)
-			}
-			c.CopiesBytes = bytes
 		case EnvBaseURL:
 			c.BaseURL = value
 		case wire.EnvAPIURL:
@@ -77,15 +94,35 @@ func FromEnviron(environ []string) (Config, error) {
 			c.SSH.Address = value
 		case wire.EnvEngine:
 			c.Engine = value
-		case EnvGrace:
-			grace, err := time.ParseDuration(value)
-			if err != nil || grace <= 0 {
-				return c, core.Errorf(core.CodeInvalid, "%q in %s is no length of time: write it like 10s", value, EnvGrace)
+		default:
+			if err := c.amount(name, value); err != nil {
+				return c, err
 			}
-			c.Grace = grace
 		}
 	}
 	return c, nil
+}
+
+// amount reads the variables that are a length of time or a number of bytes.
+func (c *Config) amount(name, value string) error {
+	times := map[string]*time.Duration{EnvGrace: &c.Grace, EnvStall: &c.Transfers.Stall, EnvPatience: &c.Transfers.Patience,
+		EnvCachePatience: &c.Transfers.CachePatience, EnvCacheLimit: &c.Transfers.CacheLimit}
+	sizes := map[string]*int64{wire.EnvCopiesBytes: &c.CopiesBytes, EnvSpoolBytes: &c.SpoolBytes}
+	if into := times[name]; into != nil {
+		length, err := time.ParseDuration(value)
+		if err != nil || length <= 0 {
+			return core.Errorf(core.CodeInvalid, "%q in %s is no length of time: write it like 10s", value, name)
+		}
+		*into = length
+	}
+	if into := sizes[name]; into != nil {
+		bytes, err := strconv.ParseInt(value, 10, 64)
+		if err != nil || bytes <= 0 {
+			return core.Errorf(core.CodeInvalid, "%q in %s is no number of bytes: write it like 10737418240", value, name)
+		}
+		*into = bytes
+	}
+	return nil
 }
 
 func addresses(list string) []string {
