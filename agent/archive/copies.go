@@ -29,6 +29,7 @@ type copies struct {
 	logger hclog.Logger
 	newID  func() string
 	added  atomic.Int64 // bytes since the last trim
+	tight  atomic.Bool  // the disk has no room for copies, however few
 }
 
 var digestName = regexp.MustCompile(`^[0-9a-f]{64}$`)
@@ -114,6 +115,9 @@ func (c *copies) keep(digest string, sealed []byte) {
 	}
 	name := nameOf(digest)
 	if info, err := c.root.Lstat(name); err == nil && info.Mode().IsRegular() && info.Size() == size {
+		return
+	}
+	if !c.hasRoom(size) {
 		return
 	}
 	err := c.write(name, sealed)

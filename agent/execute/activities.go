@@ -135,7 +135,7 @@ func (j *job) prepareFiles() string {
 	path := j.base.get("BASH_ENV")
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
-		return fmt.Sprintf("The file of BASH_ENV cannot be made: %v.", err)
+		return fmt.Sprintf("The file of BASH_ENV cannot be made: %v.", nameDisk(err, ""))
 	}
 	if err := errors.Join(j.keepCommands(file), file.Close()); err != nil {
 		return fmt.Sprintf("The file of BASH_ENV cannot be written: %v.", err)

@@ -8,8 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -179,13 +181,28 @@ func (k *keeping) unpackCache(ctx context.Context, found wire.FoundArchive) erro
 			}
 			places[strconv.Itoa(n)] = at
 		}
+		if err := k.fits(found.Plain, slices.Collect(maps.Values(places))...); err != nil {
+			return nil, err // half a cache on a full disk is worse than none
+		}
 		k.say("\nUnarchiving cache...")
 		return places, nil
-	}})
+	}}, k.home)
 }
 
-// unpack fetches and unpacks one archive.
-func (k *keeping) unpack(ctx context.Context, found wire.FoundArchive, opts tree.UnpackOptions) error {
+// unpack fetches and unpacks one archive, whose files go below at, or most of
+// them. Where the disk is full it does so once more without local copies.
+func (k *keeping) unpack(ctx context.Context, found wire.FoundArchive, opts tree.UnpackOptions, at string) error {
+	err := k.unpackOnce(ctx, found, opts)
+	if !full(err) {
+		return err
+	}
+	if d, lookErr := diskOf(at); lookErr == nil && k.makeRoom(map[uint64]bool{d.device: true}) {
+		err = k.unpackOnce(ctx, found, opts)
+	}
+	return nameDisk(err, at)
+}
+
+func (k *keeping) unpackOnce(ctx context.Context, found wire.FoundArchive, opts tree.UnpackOptions) error {
 	opts.Count = &tree.Counter{}
 	opts.Bytes, opts.Entries = found.Plain, int64(found.Files)+1 // and the list of a cache's paths
 	defer k.progress(opts.Count)()

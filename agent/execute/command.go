@@ -43,7 +43,7 @@ func (j *job) try(ctx context.Context, step core.RunStep, out *stream.StepWriter
 	defer done()
 	p, err := j.start(step, watched)
 	if err != nil {
-		return refused(err, out)
+		return refused(nameDisk(err, ""), out)
 	}
 	code, err := waitOrStop(ctx, p, j.cfg.Grace)
 	if err != nil {
@@ -168,25 +168,36 @@ func (j *job) watch(ctx context.Context, limit time.Duration, out io.Writer) (w 
 	ctx, cancel := context.WithCancelCause(ctx)
 	w = &watched{out: out, began: time.Now()}
 	go func() {
-		timer := time.NewTimer(limit)
-		defer timer.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-timer.C:
-			}
-			quiet := time.Since(w.began) - time.Duration(w.last.Load())
-			switch {
-			case w.writing.Load():
-				timer.Reset(limit)
-			case quiet < limit:
-				timer.Reset(limit - quiet)
-			default:
-				cancel(silence{limit})
-				return
-			}
+		if w.wait(ctx, limit) {
+			cancel(silence{limit})
 		}
 	}()
 	return w, ctx, func() { cancel(nil) }
+}
+
+// asleep is how much later than asked for a timer goes off in an agent that did
+// not run meanwhile: it was stopped, or its machine was.
+const asleep = 2 * time.Second
+
+// wait returns true when nothing has been written for limit, false when ctx has
+// ended before.
+func (w *watched) wait(ctx context.Context, limit time.Duration) bool {
+	for next := limit; ; {
+		began, timer := time.Now(), time.NewTimer(next)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return false
+		case <-timer.C:
+		}
+		quiet := time.Since(w.began) - time.Duration(w.last.Load())
+		switch {
+		case w.writing.Load(), time.Since(began) > next+asleep:
+			next = limit // what the step wrote while we did not run is still to be read
+		case quiet < limit:
+			next = limit - quiet
+		default:
+			return true
+		}
+	}
 }

@@ -149,7 +149,7 @@ func (r *Runner) steps(ctx context.Context, task core.ClaimedTask) (Result, erro
 		temp, err = os.MkdirTemp(r.cfg.SpareDir, "muster-task-*")
 	}
 	if err != nil {
-		return Result{}, fmt.Errorf("making a folder for scripts: %w", err)
+		return Result{}, fmt.Errorf("making a folder for scripts: %w", nameDisk(err, cmp.Or(r.cfg.TempDir, os.TempDir())))
 	}
 	defer os.RemoveAll(temp)
 	j, err := newJob(ctx, r, task, temp)

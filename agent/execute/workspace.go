@@ -118,11 +118,14 @@ func (j *job) attach(ctx context.Context, plan core.AttachWorkspaceStep, out *st
 		k.say("  %s - %s", layerName(&layers[i]), size(archive.StoredSize(layers[i].Parts)))
 	}
 	k.say("Applying workspace layers")
+	if err := k.fitsAll(layers, at); err != nil {
+		return k.fail(ctx, "Error attaching the workspace: %v", err)
+	}
 	owners := newOwners(layers)
 	for i := range layers {
 		k.say("  %s", layerName(&layers[i]))
 		opts := tree.UnpackOptions{Root: at, Entry: func(name string) bool { return owners.claim(i, name) }}
-		if err := k.unpack(ctx, layers[i], opts); err != nil {
+		if err := k.unpack(ctx, layers[i], opts, at); err != nil {
 			return k.fail(ctx, "Error applying workspace layer for job %s: %v", layerName(&layers[i]), err)
 		}
 		if conflicts := owners.report(); conflicts != "" {
@@ -131,6 +134,15 @@ func (j *job) attach(ctx context.Context, plan core.AttachWorkspaceStep, out *st
 		}
 	}
 	return k.success()
+}
+
+// fitsAll looks for room before anything is written, where nothing can be
+// written over.
+func (k *keeping) fitsAll(layers []wire.FoundArchive, at string) error {
+	if there, err := os.ReadDir(at); err != nil || len(there) > 0 || len(layers) > 1 {
+		return nil
+	}
+	return k.fits(layers[0].Plain, at)
 }
 
 // layerName names a layer's job, and its task where there are several.

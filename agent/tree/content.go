@@ -15,7 +15,7 @@ import (
 func (u *unpacker) made(where *place, name string, h *entry) (*made, error) {
 	parent, err := where.folder(path.Dir(name))
 	if err != nil {
-		return nil, core.Errorf(core.CodeInvalid, "the folder of %s cannot be used: %v", h.name, reason(err))
+		return nil, core.Errorf(core.CodeInvalid, "the folder of %s cannot be used: %w", h.name, reason(err))
 	}
 	return &made{folder: parent.hold(), base: path.Base(name), name: h.name, mode: h.mode & 0o777, mtime: h.mtime}, nil
 }
@@ -87,7 +87,7 @@ func (u *unpacker) stream(m *made, size int64) error {
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
-			return core.Errorf(core.CodeInvalid, "%s cannot be written: %v", m.name, err)
+			return core.Errorf(core.CodeInvalid, "%s cannot be written: %w", m.name, err)
 		}
 		return nil
 	})

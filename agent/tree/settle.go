@@ -39,7 +39,7 @@ func (u *unpacker) makeLinks() error {
 			from.release()
 		}
 		if err != nil {
-			return core.Errorf(core.CodeInvalid, "%s cannot be linked to %s: %v", l.name, l.target, reason(err))
+			return core.Errorf(core.CodeInvalid, "%s cannot be linked to %s: %w", l.name, l.target, reason(err))
 		}
 	}
 	u.links = u.links[:0]

@@ -192,7 +192,7 @@ func (u *unpacker) write() error {
 			if u.ctx.Err() != nil {
 				return context.Cause(u.ctx)
 			}
-			return core.Errorf(core.CodeInvalid, "%s cannot be written: %v", m.name, err)
+			return core.Errorf(core.CodeInvalid, "%s cannot be written: %w", m.name, err)
 		}
 	}
 	return nil
@@ -257,7 +257,7 @@ func (u *unpacker) place(name string) (*place, string, error) {
 	}
 	p, err := openPlace(at)
 	if err != nil {
-		return nil, "", core.Errorf(core.CodeInvalid, "the folder %s cannot be used: %v", at, reason(err))
+		return nil, "", core.Errorf(core.CodeInvalid, "the folder %s cannot be used: %w", at, reason(err))
 	}
 	u.places[first] = p
 	return p, rest, nil
@@ -266,7 +266,7 @@ func (u *unpacker) place(name string) (*place, string, error) {
 func (u *unpacker) folder(where *place, name string, h *entry) error {
 	if name != "." {
 		if err := where.makeFolder(name); err != nil {
-			return core.Errorf(core.CodeInvalid, "the folder %s cannot be made: %v", h.name, reason(err))
+			return core.Errorf(core.CodeInvalid, "the folder %s cannot be made: %w", h.name, reason(err))
 		}
 	} else if u.opts.Places == nil {
 		return nil // the folder that was named by who unpacks is theirs

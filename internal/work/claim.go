@@ -130,6 +130,9 @@ func (l *Loop[T]) look(ctx context.Context) (outlook, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
 	o := outlook{observedAt: l.cfg.Clock()}
+	if err := l.rewind(ctx, o.observedAt); err != nil {
+		return o, err
+	}
 	table := bun.Ident(l.cfg.Table)
 	err := l.cfg.DB.NewSelect().
 		ColumnExpr("(SELECT min(due_at) FROM ? WHERE "+whereDue+") AS next_due", table).

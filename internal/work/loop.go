@@ -21,6 +21,7 @@ type Loop[T Row] struct {
 	metrics *metrics
 	id      string
 	claims  atomic.Int64
+	seen    time.Time // at the last look, by the clock; of watch alone
 
 	// away counts failures in a row because something was away.
 	away atomic.Int32
