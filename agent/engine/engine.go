@@ -22,8 +22,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// cgroups is where the hierarchies of control groups are mounted.
-const cgroups = "/sys/fs/cgroup"
+const (
+	// cgroups is where the hierarchies of control groups are mounted.
+	cgroups = "/sys/fs/cgroup"
+	// socket is where containers expect the engine's own, whatever address their
+	// client has: the reaper of testcontainers, proxies and builders mount it.
+	socket = "/var/run/docker.sock"
+)
 
 // Run prepares the container and does not return unless that fails. Args are
 // further ones for dockerd.
@@ -33,6 +38,9 @@ func Run(address string, args []string) error {
 	}
 	if err := nest(cgroups); err != nil {
 		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(socket), 0o755); err != nil {
+		return fmt.Errorf("making the folder of the engine's socket: %w", err)
 	}
 	words, err := command(address, args, exec.LookPath)
 	if err != nil {
@@ -45,7 +53,7 @@ func Run(address string, args []string) error {
 // also chooses among the kinds of iptables, or dockerd itself, below an init
 // that reaps what it leaves.
 func command(address string, args []string, find func(string) (string, error)) ([]string, error) {
-	daemon := append([]string{"dockerd", "--host=" + address}, args...)
+	daemon := append([]string{"dockerd", "--host=" + address, "--host=unix://" + socket}, args...)
 	if path, err := find("dockerd-entrypoint.sh"); err == nil {
 		return append([]string{path}, daemon...), nil
 	}

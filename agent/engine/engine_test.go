@@ -16,9 +16,9 @@ func TestCommand(t *testing.T) {
 		image []string
 		want  string
 	}{
-		"docker:dind": {[]string{"dockerd", "docker-init", "dockerd-entrypoint.sh"}, "/bin/dockerd-entrypoint.sh dockerd --host=tcp://a --debug"},
-		"with init":   {[]string{"dockerd", "docker-init"}, "/bin/docker-init -- dockerd --host=tcp://a --debug"},
-		"alone":       {[]string{"dockerd"}, "/bin/dockerd --host=tcp://a --debug"},
+		"docker:dind": {[]string{"dockerd", "docker-init", "dockerd-entrypoint.sh"}, "/bin/dockerd-entrypoint.sh dockerd --host=tcp://a --host=unix:///var/run/docker.sock --debug"},
+		"with init":   {[]string{"dockerd", "docker-init"}, "/bin/docker-init -- dockerd --host=tcp://a --host=unix:///var/run/docker.sock --debug"},
+		"alone":       {[]string{"dockerd"}, "/bin/dockerd --host=tcp://a --host=unix:///var/run/docker.sock --debug"},
 		"none":        {nil, ""},
 	} {
 		words, err := command("tcp://a", []string{"--debug"}, func(program string) (string, error) {
