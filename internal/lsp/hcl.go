@@ -76,6 +76,26 @@ func (t *text) resolveHCL(at position) (place hcl.Range, said string) {
 	return place, said
 }
 
+// referredHCL is resolveHCL, and finds the declaration of an argument too; of
+// what an orb has, whose text is elsewhere, its import.
+func (t *text) referredHCL(at position) (place hcl.Range, said string) {
+	if place, said = t.resolveHCL(at); said != "" || t.body == nil {
+		return place, said
+	}
+	around := within(t.body, at.Line+1)
+	called := t.nameAt(at, around)
+	if call, name := t.argumentAt(at, around); call != nil {
+		called = call.Labels[0]
+		if own := labelled(t.body, map[string]string{"step": "command", "job": "job"}[call.Type], called); own != nil {
+			return t.blockOf(own.Body, "parameter", name)
+		}
+	}
+	if alias, _, ok := strings.Cut(called, "/"); ok {
+		return t.blockOf(t.body, "import", alias)
+	}
+	return place, ""
+}
+
 // scopeOf is the body whose parameters the name parameter means.
 func scopeOf(top *hclsyntax.Body, around []*hclsyntax.Block) *hclsyntax.Body {
 	if len(around) > 0 && (around[0].Type == "job" || around[0].Type == "command") {
@@ -90,7 +110,7 @@ func (t *text) blockOf(body *hclsyntax.Body, kind, name string) (place hcl.Range
 		return place, ""
 	}
 	said = fmt.Sprintf("**%s** `%s`", kind, name)
-	for _, known := range []string{"description", "type", "default", "enum", "executor", "resource_class"} {
+	for _, known := range []string{"description", "type", "default", "enum", "executor", "resource_class", "source"} {
 		if attr := block.Body.Attributes[known]; attr != nil {
 			said += fmt.Sprintf("\n- %s `%s`", known, short(t.source(attr.Expr.Range())))
 		}
@@ -121,7 +141,7 @@ func (t *text) source(r hcl.Range) string {
 }
 
 func (t *text) definitionHCL(at position) *location {
-	place, said := t.resolveHCL(at)
+	place, said := t.referredHCL(at)
 	if said == "" {
 		return nil
 	}

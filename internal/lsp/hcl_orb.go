@@ -3,6 +3,7 @@
 package lsp
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -70,23 +71,60 @@ func callOf(around []*hclsyntax.Block) (block *hclsyntax.Block, section, kind st
 	return nil, "", ""
 }
 
-// orbNameAt finds the element of an orb whose name is under the cursor.
-func (t *text) orbNameAt(orbs *shelf, at position, around []*hclsyntax.Block) *target {
-	under := func(r hcl.Range) bool {
-		column := t.column(at)
-		return r.Start.Line == at.Line+1 && r.Start.Column <= column && column <= r.End.Column
-	}
-	if block, section, kind := callOf(around); block != nil && under(block.LabelRanges[0]) {
-		return t.orbElement(orbs, block.Labels[0], section, kind)
+// under tells whether the cursor is in a range of one line.
+func (t *text) under(at position, r hcl.Range) bool {
+	column := t.column(at)
+	return r.Start.Line == at.Line+1 && r.Start.Column <= column && column <= r.End.Column
+}
+
+// nameAt is the name of what is called, or of an executor, under the cursor.
+func (t *text) nameAt(at position, around []*hclsyntax.Block) string {
+	if block, _, _ := callOf(around); block != nil && t.under(at, block.LabelRanges[0]) {
+		return block.Labels[0]
 	}
 	if len(around) == 0 {
-		return nil
+		return ""
 	}
-	if attr := around[len(around)-1].Body.Attributes["executor"]; attr != nil && under(attr.Expr.Range()) {
+	if attr := around[len(around)-1].Body.Attributes["executor"]; attr != nil && t.under(at, attr.Expr.Range()) {
 		name, _ := textOf(attr.Expr)
-		return t.orbElement(orbs, name, "executors", "executor")
+		return name
 	}
-	return nil
+	return ""
+}
+
+// orbNameAt finds the element of an orb whose name is under the cursor, or the
+// parameter of it whose argument is.
+func (t *text) orbNameAt(orbs *shelf, at position, around []*hclsyntax.Block) *target {
+	if call, name := t.argumentAt(at, around); call != nil {
+		_, section, kind := callOf(around[:slices.Index(around, call)+1])
+		return argument(t.orbElement(orbs, call.Labels[0], section, kind), name)
+	}
+	name := t.nameAt(at, around)
+	if block, section, kind := callOf(around); block != nil && t.under(at, block.LabelRanges[0]) {
+		return t.orbElement(orbs, name, section, kind)
+	}
+	return t.orbElement(orbs, name, "executors", "executor")
+}
+
+// argumentAt is the call and the name of the argument under the cursor: that of
+// an attribute, or of a block of steps. The call is nil where there is none.
+func (t *text) argumentAt(at position, around []*hclsyntax.Block) (call *hclsyntax.Block, name string) {
+	if len(around) > 1 {
+		steps := around[len(around)-1]
+		if steps.Type == "steps" && len(steps.Labels) > 0 && t.under(at, steps.LabelRanges[0]) {
+			call, _, _ = callOf(around[:len(around)-1])
+			return call, steps.Labels[0]
+		}
+	}
+	if call, _, _ = callOf(around); call == nil {
+		return nil, ""
+	}
+	for name, attr := range call.Body.Attributes {
+		if t.under(at, attr.NameRange) {
+			return call, name
+		}
+	}
+	return nil, ""
 }
 
 // argumentsHCL are the parameters of what the block around the cursor calls.

@@ -19,7 +19,7 @@ func (t *text) explainHCL(orbs *shelf, at position) string {
 	if found := t.orbNameAt(orbs, at, around); found != nil {
 		return found.describe()
 	}
-	if _, said := t.resolveHCL(at); said != "" {
+	if _, said := t.referredHCL(at); said != "" {
 		return said
 	}
 	word, before := t.around(at)

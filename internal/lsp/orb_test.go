@@ -115,6 +115,8 @@ func TestHoverOnOrbs(t *testing.T) {
 		{hclURI, orbHCL, "go/prepare", "Fetches modules"},
 		{hclURI, orbHCL, "go/small", "cimg/go:1.26"},
 		{hclURI, orbHCL, "go/check", "parameter `race`"},
+		{hclURI, orbHCL, "depth", "type `integer`"},
+		{hclURI, orbHCL, "race", "default `false`"},
 	} {
 		e := opened(t, c.uri, c.text)
 		var got *hover
@@ -128,11 +130,67 @@ func TestHoverOnOrbs(t *testing.T) {
 // TestDefinitionOfAnOrb goes to the reference: the orb's text is elsewhere.
 func TestDefinitionOfAnOrb(t *testing.T) {
 	t.Parallel()
-	e := opened(t, yamlURI, orbYAML)
-	var got *location
-	e.call("textDocument/definition", e.openAt(yamlURI, mark(t, orbYAML, "go/prepare", 0)), &got)
-	if got == nil || got.Range.Start.Line != 1 {
-		t.Errorf("%+v", got)
+	for _, c := range []struct {
+		uri, text, word string
+		line            int // of the definition, from 0
+	}{
+		{yamlURI, orbYAML, "go/prepare", 1},
+		{yamlURI, orbYAML, "depth", 1},
+		{yamlURI, orbYAML, "race", 1},
+		{hclURI, orbHCL, "go/prepare", 0},
+		{hclURI, orbHCL, "go/small", 0},
+		{hclURI, orbHCL, "go/check", 0},
+		{hclURI, orbHCL, "depth", 0},
+		{hclURI, orbHCL, "race", 0},
+	} {
+		e := opened(t, c.uri, c.text)
+		var got *location
+		e.call("textDocument/definition", e.openAt(c.uri, mark(t, c.text, c.word, 0)), &got)
+		if got == nil || got.Range.Start.Line != c.line {
+			t.Errorf("%q of %s: %+v", c.word, c.uri, got)
+		}
+	}
+}
+
+// TestArgumentsOfOwnCommands: their declarations are in the file.
+func TestArgumentsOfOwnCommands(t *testing.T) {
+	t.Parallel()
+	const own = `command "say" {
+  parameter "what" {
+    type = string
+  }
+  parameter "then" {
+    type    = steps
+    default = null
+  }
+  step "run" { command = parameter.what }
+  step "steps" { steps = parameter.then }
+}
+job "build" {
+  machine = true
+  step "say" {
+    what = "hello"
+    steps "then" {
+      step "checkout" {}
+    }
+  }
+}
+workflow "w" {
+  job "build" {}
+}
+`
+	for word, line := range map[string]int{`what = "hello`: 1, `then" {
+      step`: 4} {
+		e := opened(t, hclURI, own)
+		at := e.openAt(hclURI, mark(t, own, word, 0))
+		var where *location
+		if e.call("textDocument/definition", at, &where); where == nil || where.Range.Start.Line != line {
+			t.Errorf("%q: %+v", word, where)
+		}
+		var said *hover
+		if e.call("textDocument/hover", at, &said); said == nil || !strings.Contains(said.Contents.Value, "**parameter**") {
+			t.Errorf("%q: %+v", word, said)
+		}
 	}
 }
 

@@ -116,8 +116,8 @@ func required(top *document.Node, rest []string, name string) *target {
 }
 
 func argument(of *target, name string) *target {
-	if of == nil {
-		return nil
+	if of == nil || of.kind == "orb" { // whose text is elsewhere
+		return of
 	}
 	return entry(of.node, "parameter", name, "parameters")
 }
