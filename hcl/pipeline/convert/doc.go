@@ -6,10 +6,9 @@
 //
 //	convert.go  the whole file           step.go      steps and commands
 //	job.go      jobs and executors       workflow.go  calls, matrices, filters
-//	orb.go      inline orbs
+//	orb.go      inline orbs              comment.go   what is said about each
 //	value.go    values                   template.go  << >>, expressions, logic statements
 //	write.go    blocks and attributes
 //
-// What has no counterpart is told with its line; YAML's comments, which its
-// parser does not keep, are left out.
+// What has no counterpart is told with its line.
 package convert
