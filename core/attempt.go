@@ -39,6 +39,9 @@ type Placements interface {
 	// Claim binds an attempt to the allocation that proves to be it, and
 	// returns the work. See Claim for the answers.
 	Claim(ctx context.Context, c Claim) (ClaimedTask, error)
+	// Containers tells how the containers of a running docker job fare now; none
+	// of other jobs. An attempt that is not known or does not run is CodeNotFound.
+	Containers(ctx context.Context, id AttemptID) ([]Container, error)
 	// ReportAgents takes what agents said of their attempts.
 	ReportAgents(ctx context.Context, reports []AgentReport) error
 }

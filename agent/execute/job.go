@@ -68,7 +68,8 @@ type outcome struct {
 
 func newJob(ctx context.Context, r *Runner, task core.ClaimedTask, temp string) (*job, error) {
 	j := &job{Runner: r, task: task, temp: temp}
-	if most := wire.MaxStreams - 3; len(task.Spec.Plan.Steps)+3 > most {
+	own := 3 + len(task.Spec.Plan.Executor.Images) // steps that are not the plan's
+	if most := wire.MaxStreams - own; len(task.Spec.Plan.Steps)+own > most {
 		return nil, fmt.Errorf("the job has %d steps, more than the %d that can be reported", len(task.Spec.Plan.Steps), most)
 	}
 	// Steps in the background outlive the foreground's interruption by a moment,

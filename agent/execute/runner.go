@@ -72,6 +72,8 @@ type Deps struct {
 	// Outside hands what comes for a job with SSH through the gateway to serve,
 	// until ctx ends; nil for none.
 	Outside func(ctx context.Context, serve func(net.Conn))
+	// Services tells how the containers of a docker job fare now; nil for none.
+	Services func(ctx context.Context) ([]core.Container, error)
 	// Source opens the bundle of a task whose source is one.
 	Source func(ctx context.Context) (io.ReadCloser, error)
 	// Answer registers what the commands of the job may ask beside what this
@@ -161,9 +163,10 @@ func (r *Runner) steps(ctx context.Context, task core.ClaimedTask) (Result, erro
 	defer j.linkCommands()()
 	defer r.sweep()
 	defer j.closeSSH()
-	stopUsage := j.sampleUsage()
+	stopUsage, stopServices := j.sampleUsage(), j.watchServices(ctx)
 	result, err := j.run(ctx)
 	stopUsage()
+	stopServices()
 	if err == nil {
 		result, err = j.waitForSSH(ctx, result)
 	}

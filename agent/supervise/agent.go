@@ -188,6 +188,7 @@ func (t *tracked) build(ctx, delivery context.Context) error {
 		Source:    t.client.Source,
 		Tokens:    t.jobTokens,
 		Siblings:  t.siblings,
+		Services:  t.services,
 		Outside:   t.outside,
 		Answer:    t.register,
 		Archives:  archives,

@@ -46,3 +46,10 @@ func (t *tracked) outside(ctx context.Context, serve func(net.Conn)) {
 		return conn, final, err
 	}}.Run(ctx, serve)
 }
+
+// services asks output how the containers of the job fare.
+func (t *tracked) services(ctx context.Context) ([]core.Container, error) {
+	var answer wire.Containers
+	err := t.client.Call(ctx, wire.PathContainers, struct{}{}, &answer)
+	return answer.Containers, inWords(err)
+}

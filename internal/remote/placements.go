@@ -29,6 +29,11 @@ func (r *Placements) Claim(ctx context.Context, c core.Claim) (core.ClaimedTask,
 	return call[core.ClaimedTask](ctx, r.caller, "claim", c)
 }
 
+// Containers implements core.Placements.
+func (r *Placements) Containers(ctx context.Context, id core.AttemptID) ([]core.Container, error) {
+	return call[[]core.Container](ctx, r.caller, "containers", id)
+}
+
 // ReportAgents implements core.Placements.
 func (r *Placements) ReportAgents(ctx context.Context, reports []core.AgentReport) error {
 	return act(ctx, r.caller, "report-agents", reports)

@@ -9,6 +9,7 @@
 //	POST frames     Bearer <task token>              frames       -> Acks
 //	POST heartbeat  Bearer <task token>              Heartbeat    -> Acks
 //	GET  source     Bearer <task token>              the git bundle of the task's source
+//	POST containers Bearer <task token>              {} -> Containers, how those of a docker job fare
 //	POST timings    Bearer <task token>              TimingsRequest -> Timings, see PathTimings
 //
 // What a task tells is a set of append-only byte logs, the streams of its

@@ -2,6 +2,8 @@
 
 package wire
 
+import "github.com/muster-ci/muster/core"
+
 // The paths of what a job may ask for beyond its output.
 //
 //	POST oidc   OIDCRequest -> core.JobTokens   tokens that prove what the job is
@@ -11,8 +13,9 @@ package wire
 // through the gateway. A stream begins with a line, SSHStream as JSON; all else
 // is SSH.
 const (
-	PathOIDC = "/agent/v1/oidc"
-	PathSSH  = "/agent/v1/ssh"
+	PathOIDC       = "/agent/v1/oidc"
+	PathContainers = "/agent/v1/containers"
+	PathSSH        = "/agent/v1/ssh"
 )
 
 // MaxSSHStream is the most bytes of the line at the beginning of a stream.
@@ -27,4 +30,9 @@ type OIDCRequest struct {
 // SSHStream says who comes through a stream.
 type SSHStream struct {
 	Remote string `json:"remote"` // the person's address, as the gateway sees it
+}
+
+// Containers are those of a docker job, as far as the cluster tells of them.
+type Containers struct {
+	Containers []core.Container `json:"containers"`
 }

@@ -4,6 +4,9 @@ package placements
 
 import (
 	"context"
+	"database/sql"
+	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -76,6 +79,29 @@ func (s *Service) jobTokens(spec *core.TaskSpec) registry.Tokens {
 		tokens, err := s.deps.Peers.JobTokens.IssueJobTokens(ctx, core.JobTokenRequest{Identity: spec.JobIdentity(), Audience: []string{audience}})
 		return tokens.V1, err
 	}
+}
+
+// Containers implements core.Placements.
+func (s *Service) Containers(ctx context.Context, id core.AttemptID) ([]core.Container, error) {
+	a := &attempt{}
+	err := s.deps.DB.NewSelect().Model(a).Where("id = ?", string(id)).Scan(ctx)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return nil, unknownAttempt(id)
+	case err != nil:
+		return nil, fmt.Errorf("reading the attempt: %w", err)
+	case a.State == stateEnded || !a.claimed():
+		return nil, core.Errorf(core.CodeNotFound, "attempt %s does not run", id)
+	case a.Executor != core.ExecutorDocker:
+		return nil, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, describeFor)
+	defer cancel()
+	known, err := s.deps.Cluster.Find(ctx, id)
+	if err != nil {
+		return nil, fmt.Errorf("asking the cluster how the containers fare: %w", err)
+	}
+	return known.Containers, nil
 }
 
 // describe asks the cluster what it knows of a docker job's containers, beside

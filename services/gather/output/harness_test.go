@@ -64,6 +64,12 @@ func (p *fakePlacements) Claim(_ context.Context, c core.Claim) (core.ClaimedTas
 	return p.tasks[c.Attempt], nil
 }
 
+func (p *fakePlacements) Containers(_ context.Context, id core.AttemptID) ([]core.Container, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.tasks[id].Containers, nil
+}
+
 func (p *fakePlacements) ReportAgents(_ context.Context, reports []core.AgentReport) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -16,8 +16,9 @@ import (
 
 // grantRoutes are the agents' calls about what an attempt may ask for.
 func (s *Service) grantRoutes(r gin.IRouter) {
-	r.POST(wire.PathOIDC, s.serveJobTokens) // OIDC tokens of the job
-	r.GET(wire.PathSSH, s.serveTunnel)      // a connection for logins, kept open
+	r.POST(wire.PathOIDC, s.serveJobTokens)        // OIDC tokens of the job
+	r.GET(wire.PathSSH, s.serveTunnel)             // a connection for logins, kept open
+	r.POST(wire.PathContainers, s.serveContainers) // how the job's containers fare
 }
 
 func (s *Service) serveJobTokens(c *gin.Context) {

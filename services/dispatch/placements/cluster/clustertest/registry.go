@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -39,6 +40,12 @@ const (
 // config is the image's: entrypoint, labels.
 func NewRegistry(t *testing.T, user, password string, config map[string]any) *Registry {
 	t.Helper()
+	return NewRegistryAt(t, "", user, password, config)
+}
+
+// NewRegistryAt does the same at an address that is known before.
+func NewRegistryAt(t *testing.T, address, user, password string, config map[string]any) *Registry {
+	t.Helper()
 	r := &Registry{user: user, password: password, blobs: map[string][]byte{}}
 	layer := busyboxLayer(t)
 	info, err := json.Marshal(map[string]any{
@@ -57,7 +64,14 @@ func NewRegistry(t *testing.T, user, password string, config map[string]any) *Re
 		t.Fatal(err)
 	}
 	r.Digest = r.add(manifest)
-	server := httptest.NewServer(r)
+	server := httptest.NewUnstartedServer(r)
+	if address != "" {
+		server.Listener.Close()
+		if server.Listener, err = net.Listen("tcp", address); err != nil {
+			t.Fatal(err)
+		}
+	}
+	server.Start()
 	t.Cleanup(server.Close)
 	r.Host = strings.TrimPrefix(server.URL, "http://")
 	return r
