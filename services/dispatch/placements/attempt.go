@@ -97,8 +97,9 @@ func (a *attempt) limit(cfg Config) time.Duration {
 }
 
 // next says what is to be done at now, or until when nothing is (zero: until
-// there is news).
-func (a *attempt) next(cfg Config, now time.Time) (step, time.Time) {
+// there is news). What ends a build that runs does not count time that the clock
+// has leapt over.
+func (a *attempt) next(cfg Config, now time.Time, leapt *jumps) (step, time.Time) {
 	switch {
 	case a.State == stateEnded:
 		return a.nextEnded(cfg, now)
@@ -111,9 +112,9 @@ func (a *attempt) next(cfg Config, now time.Time) (step, time.Time) {
 	case !a.StopAt.IsZero():
 		return after(stepStop, a.StopAt, a.grace(cfg.StopGrace), now)
 	case a.claimed():
-		return after(stepStop, a.ClaimedAt, a.limit(cfg)+cfg.LimitSlack, now)
+		return after(stepStop, a.ClaimedAt, a.limit(cfg)+cfg.LimitSlack+leapt.since(a.ClaimedAt.Time()), now)
 	case !a.StartedAt.IsZero():
-		return after(stepStop, a.StartedAt, cfg.ClaimTimeout, now)
+		return after(stepStop, a.StartedAt, cfg.ClaimTimeout+leapt.since(a.StartedAt.Time()), now)
 	default:
 		return stepWait, time.Time{}
 	}

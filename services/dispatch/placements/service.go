@@ -72,6 +72,7 @@ type Service struct {
 	loops     []interface{ Run(context.Context) error }
 	relistNow chan struct{} // capacity 1
 	stuck     *work.Shelf
+	jumps     *jumps
 	attempts  *work.Loop[*attempt] // one of loops
 	ready     atomic.Bool
 }
@@ -87,7 +88,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if deps.Classes == nil {
 		deps.Classes = classes.Default()
 	}
-	s := &Service{cfg: cfg, deps: deps, relistNow: make(chan struct{}, 1)}
+	s := &Service{cfg: cfg, deps: deps, relistNow: make(chan struct{}, 1), jumps: newJumps()}
 	var err error
 	if s.metrics, err = newMetrics(deps.Metrics); err != nil {
 		return nil, fmt.Errorf("registering metrics: %w", err)

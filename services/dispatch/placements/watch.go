@@ -62,6 +62,7 @@ func (s *Service) relist(ctx context.Context) error {
 		case <-s.relistNow:
 		case <-ticker.C:
 		}
+		s.jumps.look(s.deps.Clock())
 		if err := s.compare(ctx); err != nil && ctx.Err() == nil {
 			s.deps.Logger.Warn("comparing with the cluster failed, trying again later", "error", err)
 		}

@@ -34,9 +34,10 @@ type errStep struct {
 // one transaction that notes what they did.
 func (s *Service) handle(ctx context.Context, rows []*attempt) []work.Result {
 	now := s.deps.Clock()
+	s.jumps.look(now)
 	steps := make([]errStep, len(rows))
 	for i, a := range rows {
-		steps[i].step, _ = a.next(s.cfg, now)
+		steps[i].step, _ = a.next(s.cfg, now, s.jumps)
 	}
 	submit := s.prepare(ctx, rows, steps)
 	s.callCluster(ctx, rows, steps, submit)
@@ -151,7 +152,7 @@ func (s *Service) settleOne(c *change, a, old *attempt, done errStep) work.Resul
 	// The loop holds the row: it is told by the result when to look again, and
 	// marking it due would only make it look twice.
 	delete(c.due, a.id())
-	next, at := a.next(s.cfg, c.now)
+	next, at := a.next(s.cfg, c.now, s.jumps)
 	switch {
 	case next != stepWait:
 		return work.Again(c.now)
@@ -164,7 +165,7 @@ func (s *Service) settleOne(c *change, a, old *attempt, done errStep) work.Resul
 
 // advance notes a step that was taken.
 func (s *Service) advance(c *change, a, old *attempt, done step) {
-	wants, _ := a.next(s.cfg, c.now)
+	wants, _ := a.next(s.cfg, c.now, s.jumps)
 	switch {
 	case done == stepSubmit && a.State == stateNew:
 		a.State, a.SubmittedAt = stateSubmitted, store.At(c.now)

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package supervise
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// smallDisk mounts a file system of 64 MiB.
+func smallDisk(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=64m"); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatalf("no small disk can be mounted, which this test needs root for: %v", err)
+		}
+		t.Skipf("no small disk can be mounted, which needs root: %v", err)
+	}
+	t.Cleanup(func() { unix.Unmount(dir, unix.MNT_DETACH) })
+	return dir
+}
+
+// TestLocalCopiesMakeWay has copies of a cache on the disk of a job, whose files
+// leave no room for it beside them.
+func TestLocalCopiesMakeWay(t *testing.T) {
+	t.Parallel()
+	disk := smallDisk(t)
+	l := newLine(t)
+	l.copies = filepath.Join(disk, "copies")
+	if _, status, out := l.job(run("mkdir data; head -c 12582912 /dev/urandom > data/noise"), save("k", "data")); status != "success" {
+		t.Fatalf("%s: %q", status, out)
+	}
+	if kept, err := filepath.Glob(l.copies + "/*/*"); err != nil || len(kept) == 0 {
+		t.Fatalf("there are no copies: %v", err)
+	}
+	home := filepath.Join(disk, "home")
+	_, status, out := l.jobIn(home, run("head -c 48000000 /dev/zero > fill"), restore("k"), run("stat -c %s data/noise"))
+	if status != "success" {
+		t.Fatalf("%s: %q", status, out)
+	}
+	says(t, out[1], "The disk is full: 12.0 MiB of local copies of caches and workspaces were given up.", "Unpacked")
+	says(t, out[2], "12582912")
+}
+
+// TestCopiesLeaveRoom keeps no copies on a disk that others fill.
+func TestCopiesLeaveRoom(t *testing.T) {
+	t.Parallel()
+	disk := smallDisk(t)
+	must(t, os.WriteFile(filepath.Join(disk, "others"), make([]byte, 52<<20), 0o600))
+	l := newLine(t)
+	l.copies = filepath.Join(disk, "copies")
+	if _, status, out := l.job(run("mkdir data; head -c 8388608 /dev/urandom > data/noise"), save("k", "data")); status != "success" {
+		t.Fatalf("%s: %q", status, out)
+	}
+	if kept, err := filepath.Glob(l.copies + "/*/*"); err != nil || len(kept) != 0 {
+		t.Errorf("copies were kept: %v, %v", kept, err)
+	}
+}
