@@ -65,6 +65,8 @@ func (c *compiler) checkTopLevel() {
 		switch {
 		case known && !c.reuse && key.Text != "job-groups" && key.Text != "setup": // which a processed config has
 			c.fail(c.root.KeyAt(i), fmt.Sprintf("extraneous key [%s] is not permitted", key.Text), "it needs version: 2.1")
+		case key.Text == "experimental":
+			c.warn(c.root.KeyAt(i), "The key [experimental] has no effect", "remove it: nobody is notified by it")
 		case !known && !slices.Contains(top, key.Text):
 			if near := c.near(key.Text, meant); near != "" {
 				c.warn(c.root.KeyAt(i), fmt.Sprintf("The key [%s] has no meaning", key.Text), near)
