@@ -73,6 +73,9 @@ bench ingest ./services/gather/output '^BenchmarkIngest$' -benchtime=1x -count=2
 bench tail ./services/gather/output '^BenchmarkLiveTail$' -benchtime=2000x -count=3
 bench crowd ./services/gather/output '^BenchmarkManyTasks$' -benchtime=1x
 bench archive ./agent/archive '^BenchmarkArchive$' -benchtime=1x -timeout=30m
+bench split ./agent/circleci '^Benchmark(Split|Choose)$' -benchtime=5x
+bench junit ./internal/junit '^BenchmarkParse$' -benchtime=20x
+bench results ./services/gather/results '^BenchmarkHundredThousand$' -benchtime=3x
 bench config ./internal/config '^BenchmarkCompile' -benchtime=20x
 bench work ./internal/work '^BenchmarkClaims$/./finished=20000/batch=64' -benchtime=5000x
 bench coordination ./cmd/muster '^BenchmarkCoordination$' -benchtime=1x -count=2
@@ -117,6 +120,11 @@ for what in save restore; do
   row "100,000 small files, $what / tar and zstd -1, by the clock" high 0.85 "$(metric archive BenchmarkArchive/small "x-$what" high)" x
   row "  by the time of processors" high - "$(metric archive BenchmarkArchive/small "x-cpu-$what" high)" x
 done
+row "splitting 100,000 tests by timings, processor time" low 1 "$(metric split Split cpu-s low)" " s"
+row "picking 10,000 failed of 100,000 tests, processor time" low 1 "$(metric split Choose cpu-s low)" " s"
+row "JUnit: reading 10,000 tests / encoding/xml over the same tokens" high - "$(ratio "$(metric junit Parse/muster MB/s high)" "$(metric junit Parse/encoding-xml-tokens MB/s high)")" x
+row "test results: reading and keeping 100,000 tests" low - "$(ratio "$(metric results HundredThousand/read ns/op low)" 1e9)" " s"
+row "test results: timings of 100,000 tests by name" low - "$(ratio "$(metric results HundredThousand/timings ns/op low)" 1e9)" " s"
 row "config: compiling 40 lines / decoding their YAML" low - "$(metric config Compile40Lines compile/decode low)" x
 row "config: compiling 500 jobs / decoding their YAML" low - "$(metric config Compile500Jobs compile/decode low)" x
 row "due rows claimed and recorded, in batches, sqlite" high - "$(metric work sqlite rows/s high)" /s

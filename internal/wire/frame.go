@@ -72,6 +72,13 @@ func NewDecoder(r io.Reader) *Decoder {
 	return &Decoder{r: bufio.NewReaderSize(r, 64<<10), left: MaxRequest}
 }
 
+// Reset makes the decoder read another body; it keeps its buffers and nothing
+// else.
+func (d *Decoder) Reset(r io.Reader) {
+	d.r.Reset(r)
+	*d = Decoder{r: d.r, left: MaxRequest, head: d.head[:0], data: d.data[:0]}
+}
+
 // Next returns the next frame, whose Data is valid until the call after it.
 // io.EOF means a clean end; anything else wraps ErrFrame or is the reader's.
 func (d *Decoder) Next() (Frame, error) {

@@ -21,6 +21,7 @@ import (
 
 	"github.com/muster-ci/muster/internal/sse"
 	"github.com/muster-ci/muster/internal/store"
+	"github.com/muster-ci/muster/internal/testx"
 	"github.com/muster-ci/muster/internal/wire"
 )
 
@@ -87,20 +88,25 @@ func benchmarkIngest(b *testing.B, tasks int, log []byte) {
 		plain = append(plain, part)
 		frames = append(frames, wire.AppendFrame(nil, wire.Frame{Stream: 1, Offset: int64(offset), Data: part}))
 	}
-	var ours, theirs time.Duration
+	var ours, theirs, ourCPU, theirCPU time.Duration
 	for b.Loop() {
 		agents := make([]*agent, tasks)
 		for i := range agents {
 			agents[i] = h.claimed()
 			agents[i].run(0)
 		}
+		before := testx.ProcessCPU()
 		theirs += timed(tasks, func(i int) { base.send(b, i, plain) })
+		between := testx.ProcessCPU()
 		ours += timed(tasks, func(i int) { agents[i].send(b, frames) })
+		theirCPU, ourCPU = theirCPU+between-before, ourCPU+testx.ProcessCPU()-between
 	}
 	total := float64(b.N) * float64(len(log)*tasks) / (1 << 20)
 	b.ReportMetric(total/ours.Seconds(), "MiB/s")
 	b.ReportMetric(total/theirs.Seconds(), "baseline-MiB/s")
 	b.ReportMetric(theirs.Seconds()/ours.Seconds(), "ratio")
+	b.ReportMetric(ourCPU.Seconds()*1000/total, "cpu-ms/MiB")
+	b.ReportMetric(theirCPU.Seconds()*1000/total, "baseline-cpu-ms/MiB")
 }
 
 // timed runs f once for each task, all at once.
