@@ -70,7 +70,10 @@ type Cache struct {
 	Key string    `json:"key"`
 	// Fork is the repository whose pipelines alone see it; "" for the project's
 	// own.
-	Fork      string    `json:"fork,omitempty"`
+	Fork string `json:"fork,omitempty"`
+	// Ref is the branch or tag whose pipelines alone see it, such as branch:main;
+	// "" for all of the project's. See ProjectSettings.ProtectCaches.
+	Ref       string    `json:"ref,omitempty"`
 	Job       JobID     `json:"job_id"` // that kept it
 	Size      int64     `json:"size"`   // in the object store
 	At        time.Time `json:"at"`

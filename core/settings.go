@@ -10,6 +10,10 @@ import "time"
 type ProjectSettings struct {
 	// NoSSH refuses reruns with SSH.
 	NoSSH bool `json:"no_ssh,omitempty"`
+	// ProtectCaches keeps what jobs of the default branch restore to what jobs of
+	// the default branch saved. Others restore those caches too, and see their own
+	// branch's beside them.
+	ProtectCaches bool `json:"protect_caches,omitempty"`
 	// Blocked refuses new pipelines and reruns; what runs goes on.
 	Blocked bool `json:"blocked,omitempty"`
 	// JobTimeLimit ends a task that runs for longer, as timed out; 0 means the

@@ -32,12 +32,12 @@ func cacheListCommand(o *options) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return show(cmd, o, caches, []string{"KEY", "BYTES", "KEPT", "EXPIRES", "FORK"}, func(c api.Cache, _ terminal.Style) []string {
+				return show(cmd, o, caches, []string{"KEY", "BYTES", "KEPT", "EXPIRES", "OF"}, func(c api.Cache, _ terminal.Style) []string {
 					expires := "never"
 					if c.ExpiresAt != nil {
 						expires = c.ExpiresAt.Local().Format(time.DateTime)
 					}
-					return []string{terminal.Plain(c.Key), strconv.FormatInt(c.Size, 10), c.CreatedAt.Local().Format(time.DateTime), expires, terminal.Plain(c.Fork)}
+					return []string{terminal.Plain(c.Key), strconv.FormatInt(c.Size, 10), c.CreatedAt.Local().Format(time.DateTime), expires, terminal.Plain(c.Fork + c.Ref)}
 				})
 			})
 		},

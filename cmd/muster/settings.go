@@ -35,6 +35,7 @@ func projectSetCommand(o *options) *cobra.Command {
 	}
 	optional(cmd, &in.AutocancelBuilds, "auto-cancel", "cancel older workflows of a branch when a newer pipeline of it starts")
 	optional(cmd, &in.DisableSSH, "disable-ssh", "refuse reruns with SSH")
+	optional(cmd, &in.ProtectCaches, "protect-caches", "let jobs of the default branch restore only what jobs of the default branch saved")
 	optional(cmd, &in.BlockNewWork, "block-new-work", "refuse new pipelines and reruns; what runs goes on")
 	timeLimit(cmd, &in.JobTimeLimit, "organization")
 	return cmd

@@ -16,6 +16,7 @@ type Cache struct {
 	ID        string     `json:"id"`
 	Key       string     `json:"key"`
 	Fork      string     `json:"fork,omitempty"` // the repository whose pipelines alone see it
+	Ref       string     `json:"ref,omitempty"`  // branch:b or tag:t, whose pipelines alone see it
 	JobID     string     `json:"job_id"`
 	Size      int64      `json:"size"`
 	CreatedAt time.Time  `json:"created_at"`

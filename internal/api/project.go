@@ -45,6 +45,7 @@ type ProjectSettings struct {
 type AdvancedSettings struct {
 	AutocancelBuilds *bool   `json:"autocancel_builds,omitempty"`
 	DisableSSH       *bool   `json:"disable_ssh,omitempty" doc:"refuse reruns with SSH"`
+	ProtectCaches    *bool   `json:"protect_caches,omitempty" doc:"Muster: let jobs of the default branch restore only what jobs of the default branch saved"`
 	BlockNewWork     *bool   `json:"block_new_work,omitempty" doc:"Muster: refuse new pipelines and reruns; what runs goes on"`
 	JobTimeLimit     *string `json:"job_time_limit,omitempty" doc:"Muster: such as 90m or 3h, after which a job has timed out; 0s for that of the organization"`
 }

@@ -69,7 +69,7 @@ func (s *Service) projectCaches(r *request) (any, error) {
 	}
 	items := make([]api.Cache, len(list.Items))
 	for i, c := range list.Items {
-		items[i] = api.Cache{ID: string(c.ID), Key: c.Key, Fork: c.Fork, JobID: string(c.Job), Size: c.Size, CreatedAt: c.At}
+		items[i] = api.Cache{ID: string(c.ID), Key: c.Key, Fork: c.Fork, Ref: c.Ref, JobID: string(c.Job), Size: c.Size, CreatedAt: c.At}
 		if !c.ExpiresAt.IsZero() {
 			items[i].ExpiresAt = &c.ExpiresAt
 		}

@@ -27,6 +27,7 @@ func (s *Service) updateSettings(r *request) (any, error) {
 	}
 	take(&p.AutoCancel, in.Advanced.AutocancelBuilds)
 	take(&p.Settings.NoSSH, in.Advanced.DisableSSH)
+	take(&p.Settings.ProtectCaches, in.Advanced.ProtectCaches)
 	take(&p.Settings.Blocked, in.Advanced.BlockNewWork)
 	if err := takeTime(&p.Settings.JobTimeLimit, in.Advanced.JobTimeLimit); err != nil {
 		return nil, err
@@ -99,7 +100,7 @@ func showSettings(p core.Project) api.ProjectSettings {
 	limit := p.Settings.JobTimeLimit.String()
 	return api.ProjectSettings{Advanced: api.AdvancedSettings{
 		AutocancelBuilds: &p.AutoCancel, DisableSSH: &p.Settings.NoSSH,
-		BlockNewWork: &p.Settings.Blocked, JobTimeLimit: &limit,
+		ProtectCaches: &p.Settings.ProtectCaches, BlockNewWork: &p.Settings.Blocked, JobTimeLimit: &limit,
 	}}
 }
 

@@ -26,9 +26,9 @@ func TestSettings(t *testing.T) {
 	s := serve(t)
 	project, organization := "/api/v2/project/"+slug+"/settings", "/api/muster/v1/organization/gh/acme/settings"
 	for _, step := range []struct{ change, want string }{
-		{`{}`, `{"advanced":{"autocancel_builds":false,"disable_ssh":false,"block_new_work":false,"job_time_limit":"0s"}}`},
-		{`{"advanced":{"autocancel_builds":true,"job_time_limit":"90m"}}`, `{"advanced":{"autocancel_builds":true,"disable_ssh":false,"block_new_work":false,"job_time_limit":"1h30m0s"}}`},
-		{`{"advanced":{"disable_ssh":true}}`, `{"advanced":{"autocancel_builds":true,"disable_ssh":true,"block_new_work":false,"job_time_limit":"1h30m0s"}}`},
+		{`{}`, `{"advanced":{"autocancel_builds":false,"disable_ssh":false,"protect_caches":false,"block_new_work":false,"job_time_limit":"0s"}}`},
+		{`{"advanced":{"autocancel_builds":true,"job_time_limit":"90m"}}`, `{"advanced":{"autocancel_builds":true,"disable_ssh":false,"protect_caches":false,"block_new_work":false,"job_time_limit":"1h30m0s"}}`},
+		{`{"advanced":{"disable_ssh":true}}`, `{"advanced":{"autocancel_builds":true,"disable_ssh":true,"protect_caches":false,"block_new_work":false,"job_time_limit":"1h30m0s"}}`},
 	} {
 		changed := asJSON(t, read[api.ProjectSettings](t, send(t, s, http.MethodPatch, project, step.change), http.StatusOK))
 		kept := asJSON(t, get[api.ProjectSettings](t, s, project))

@@ -208,41 +208,6 @@ func TestCaches(t *testing.T) {
 	})
 }
 
-// TestCacheScopes: neither another project nor a fork sees a cache, and a fork's
-// is its own.
-func TestCacheScopes(t *testing.T) {
-	t.Parallel()
-	storetest.Each(t, "output", func(t *testing.T, open func() *store.DB) {
-		h := newHarness(t, open, Config{})
-		in := map[string]*agent{
-			"ours":  h.keeper(nil),
-			"other": h.keeper(func(s *core.TaskSpec) { s.Pipeline.Project.ID = "p2" }),
-			"fork":  h.keeper(func(s *core.TaskSpec) { s.Pipeline.Source.Fork = "gh/mallory/site" }),
-			"fork2": h.keeper(func(s *core.TaskSpec) { s.Pipeline.Source.Fork = "gh/eve/site" }),
-		}
-		for name, a := range in {
-			if _, got := a.keep(cacheOf("k"), name); got.Exists {
-				t.Errorf("%s: the key is taken by another scope", name)
-			}
-		}
-		ids := map[string]core.ArchiveID{}
-		for name, a := range in {
-			if got, want := a.cache("k"), "k="+name; got != want {
-				t.Errorf("%s reads %q, want %q", name, got, want)
-			}
-			ids[name] = sends[wire.ArchiveFound](a, wire.PathArchiveFind, wire.ArchiveFind{Kind: core.ArchiveCache, Keys: []string{"k"}}).Archives[0].ID
-		}
-		for of, id := range ids {
-			for name, a := range in {
-				status := a.ask(wire.PathArchiveDownload, wire.ArchiveDownload{ID: id, Parts: []int{0}}, nil)
-				if ok := status == http.StatusOK; ok != (of == name) {
-					t.Errorf("%s asks for a part of the cache of %s: got %d", name, of, status)
-				}
-			}
-		}
-	})
-}
-
 // TestWorkspace: layers of the jobs upstream, in order, of the attempts that
 // count.
 func TestWorkspace(t *testing.T) {

@@ -45,7 +45,7 @@ func (s *Archives) Begin(ctx context.Context, attempt core.AttemptID, in wire.Ar
 		return wire.ArchiveBegun{}, err
 	}
 	if in.Kind == core.ArchiveCache {
-		exists, err := s.exists(ctx, r)
+		exists, err := s.exists(ctx, who, r)
 		if err != nil || exists {
 			return wire.ArchiveBegun{Exists: exists}, err
 		}
@@ -109,9 +109,10 @@ func newRow(attempt core.AttemptID, who scope, in wire.ArchiveBegin) *row {
 	return r
 }
 
-// exists tells whether there is a cache of the row's key.
-func (s *Archives) exists(ctx context.Context, r *row) (bool, error) {
-	found, err := unexpired(sameKey(s.deps.DB.NewSelect().Model((*row)(nil)), r), s.now()).Exists(ctx)
+// exists tells whether there is a cache of the row's key that the task could
+// restore.
+func (s *Archives) exists(ctx context.Context, who scope, r *row) (bool, error) {
+	found, err := unexpired(sameKey(s.deps.DB.NewSelect().Model((*row)(nil)), r, who.owners()...), s.now()).Exists(ctx)
 	if err != nil {
 		return false, fmt.Errorf("looking for a cache of the key: %w", err)
 	}

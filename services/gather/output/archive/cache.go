@@ -38,8 +38,9 @@ func (s *Archives) ListCaches(ctx context.Context, q core.CacheQuery) (core.Cach
 		list.Next = position{At: last.CommittedAt.Time().UnixMicro(), ID: last.ID}.token()
 	}
 	for _, r := range rows {
+		fork, ref := shown(r.Fork)
 		list.Items = append(list.Items, core.Cache{
-			ID: r.id(), Key: r.Key, Fork: r.Fork, Job: r.Job, Size: r.Stored, At: r.CommittedAt.Time(), ExpiresAt: r.ExpiresAt.Time(),
+			ID: r.id(), Key: r.Key, Fork: fork, Ref: ref, Job: r.Job, Size: r.Stored, At: r.CommittedAt.Time(), ExpiresAt: r.ExpiresAt.Time(),
 		})
 	}
 	return list, nil

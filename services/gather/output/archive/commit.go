@@ -169,9 +169,9 @@ func (s *Archives) publish(ctx context.Context, c commit, who scope) (wire.Archi
 
 // sameKey narrows to committed caches of a row's key. The words stand as in the
 // indexes' conditions, or SQLite does not use them.
-func sameKey(q *bun.SelectQuery, r *row) *bun.SelectQuery {
+func sameKey(q *bun.SelectQuery, r *row, owners ...string) *bun.SelectQuery {
 	return q.Where("kind = 'cache' AND state = 'committed'").
-		Where("project_id = ?", r.Project).Where("fork = ?", r.Fork).Where("key_sum = ?", r.KeySum)
+		Where("project_id = ?", r.Project).Where("fork IN (?)", bun.List(owners)).Where("key_sum = ?", r.KeySum)
 }
 
 // yields tells whether another cache of the key is there. One that has expired
@@ -181,7 +181,7 @@ func (s *Archives) yields(ctx context.Context, tx bun.IDB, r *row, now time.Time
 		return false, nil
 	}
 	var others []*row
-	if err := sameKey(tx.NewSelect().Model(&others).Column("id", "expires_at"), r).Where("r.id <> ?", r.ID).Scan(ctx); err != nil {
+	if err := sameKey(tx.NewSelect().Model(&others).Column("id", "expires_at"), r, r.Fork).Where("r.id <> ?", r.ID).Scan(ctx); err != nil {
 		return false, fmt.Errorf("looking for a cache of the key: %w", err)
 	}
 	for _, other := range others {

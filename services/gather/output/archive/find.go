@@ -46,16 +46,12 @@ func (s *Archives) findCache(ctx context.Context, who scope, keys []string) (wir
 		}
 	}
 	for _, key := range keys {
-		r := new(row)
-		// Ordered by nothing more, so that the index does it: the newest come first
-		// and the search ends with the first that fits.
-		err := caches(s.deps.DB.NewSelect().Model(r), who.Project, key, s.now()).
-			Where("fork = ?", who.Fork).OrderExpr("committed_at DESC").Limit(1).Scan(ctx)
-		if errors.Is(err, sql.ErrNoRows) {
-			continue
-		}
+		r, err := s.newest(ctx, who, key)
 		if err != nil {
-			return wire.ArchiveFound{}, fmt.Errorf("looking for a cache: %w", err)
+			return wire.ArchiveFound{}, err
+		}
+		if r == nil {
+			continue
 		}
 		s.metrics.found.WithLabelValues("hit").Inc()
 		found, err := s.found(ctx, r)
@@ -63,6 +59,29 @@ func (s *Archives) findCache(ctx context.Context, who scope, keys []string) (wir
 	}
 	s.metrics.found.WithLabelValues("miss").Inc()
 	return wire.ArchiveFound{Archives: []wire.FoundArchive{}}, nil
+}
+
+// newest returns the newest cache that a task may restore and whose key begins
+// so, nil for none.
+func (s *Archives) newest(ctx context.Context, who scope, key string) (*row, error) {
+	var newest *row
+	for _, owner := range who.owners() {
+		r := new(row)
+		// Ordered by nothing more, so that the index does it: the newest come first
+		// and the search ends with the first that fits.
+		err := caches(s.deps.DB.NewSelect().Model(r), who.Project, key, s.now()).
+			Where("fork = ?", owner).OrderExpr("committed_at DESC").Limit(1).Scan(ctx)
+		if errors.Is(err, sql.ErrNoRows) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("looking for a cache: %w", err)
+		}
+		if newest == nil || r.CommittedAt.Time().After(newest.CommittedAt.Time()) {
+			newest = r
+		}
+	}
+	return newest, nil
 }
 
 // caches narrows to the caches of a project that can be seen and whose keys

@@ -50,11 +50,11 @@ func (s *Archives) Download(ctx context.Context, attempt core.AttemptID, in wire
 }
 
 // mayRead tells whether a committed archive is for a task of this scope: a cache
-// of its project and fork, or a layer of a job upstream.
+// of its project that it may restore, or a layer of a job upstream.
 func (w scope) mayRead(r *row) bool {
 	switch r.Kind {
 	case core.ArchiveCache:
-		return r.Project == w.Project && r.Fork == w.Fork
+		return r.Project == w.Project && slices.Contains(w.owners(), r.Fork)
 	case core.ArchiveWorkspace:
 		return r.Project == w.Project && slices.ContainsFunc(w.Upstream, func(u core.UpstreamJob) bool { return u.Job == r.Job })
 	case core.ArchiveArtifacts, core.ArchiveTestResults:
