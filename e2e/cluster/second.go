@@ -64,9 +64,10 @@ client {
   }
 }
 # The first client registers in Consul and logs in to Vault; this one runs
-# nothing that asks for either.
+# nothing that asks for either. It must not find that Consul: a minute after its
+# start a client removes what it has not registered itself.
 consul {
-  address          = "127.0.0.1:8500"
+  address          = "127.0.0.1:1"
   client_auto_join = false
   auto_advertise   = false
 }
