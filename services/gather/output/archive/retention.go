@@ -16,6 +16,28 @@ import (
 // adjustBatch is how many archives get another end in one transaction.
 const adjustBatch = 500
 
+// retryAdjust is the wait after the database could not be used.
+const retryAdjust = time.Minute
+
+// adjustOnce adjusts, again until it has been done. It is not repeated after that:
+// while instances with old and new settings run side by side, the newest decides.
+func (s *Archives) adjustOnce(ctx context.Context) error {
+	for {
+		err := s.adjust(ctx)
+		if err == nil || ctx.Err() != nil {
+			return nil
+		}
+		s.deps.Logger.Warn("what is kept goes by old times for now, trying again", "retry_in", retryAdjust, "error", err)
+		timer := time.NewTimer(retryAdjust)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return nil
+		case <-timer.C:
+		}
+	}
+}
+
 // adjust gives all that is kept already the times of the settings, counted from
 // its commit: an operator who shortens them wants the room now, as with a
 // lifecycle rule of a bucket. What a job wished for its caches stays.

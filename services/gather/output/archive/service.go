@@ -71,17 +71,12 @@ func New(cfg Config, deps Deps) (*Archives, error) {
 	return s, nil
 }
 
-// Run sweeps and hands over until ctx ends. What is kept already is first held
-// against the settings.
+// Run sweeps and hands over until ctx ends. What is kept already is held against
+// the settings once.
 func (s *Archives) Run(ctx context.Context) error {
-	if err := s.adjust(ctx); err != nil {
-		if ctx.Err() != nil {
-			return nil // asked to stop before it began
-		}
-		return err
-	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return s.sweep.Run(ctx) })
+	group.Go(func() error { return s.adjustOnce(ctx) })
 	if s.deps.Results != nil {
 		group.Go(func() error { return s.deliver.Run(ctx) })
 	}
