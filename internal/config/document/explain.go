@@ -67,9 +67,11 @@ func parseError(err error, source string, limits Limits) *Error {
 		e.Suggestion = "write &" + m[1] + " before the value that it repeats, further up; put quotes around text that begins with *"
 		return e
 	}
-	if at := strings.IndexFunc(source, forbidden); at >= 0 && strings.Contains(text, "control characters") {
-		e.Line, e.Column = position(source, at)
-		return e
+	if strings.Contains(text, "control characters") {
+		if at := strings.IndexFunc(source, forbidden); at >= 0 {
+			e.Line, e.Column = position(source, at)
+			return e
+		}
 	}
 	lines := splitLines(source)
 	e.Line = min(mistakenLine(source, text, reported), len(lines))
