@@ -225,14 +225,22 @@ const millionVariable = "MUSTER_BENCH_MILLION"
 // BenchmarkMillion keeps a million files of some hundred bytes in 50,000 folders
 // and brings them back, once. It tells how long that takes, and how much memory of
 // this process, which has the object store in it; and the same for a tenth of the
-// files, because memory must not grow with their number.
+// files, because memory must not grow with their number, and for few large ones
+// that have more bytes.
 func BenchmarkMillion(b *testing.B) {
 	if os.Getenv(millionVariable) == "" {
 		b.Skip("a million files take 9 GiB of disk: set " + millionVariable + "=1")
 	}
-	for _, count := range []int{100_000, 1_000_000} {
-		b.Run(fmt.Sprint(count), func(b *testing.B) {
-			r := newRace(b, func(b *testing.B, root string) { manySmall(b, root, count, 1200) })
+	for _, kept := range []struct {
+		name string
+		fill func(b *testing.B, root string)
+	}{
+		{"mixed-1GiB", func(b *testing.B, root string) { mixed(b, root, 1<<30) }},
+		{"100k", func(b *testing.B, root string) { manySmall(b, root, 100_000, 1200) }},
+		{"1M", func(b *testing.B, root string) { manySmall(b, root, 1_000_000, 1200) }},
+	} {
+		b.Run(kept.name, func(b *testing.B) {
+			r := newRace(b, kept.fill)
 			r.fresh()
 			for b.Loop() {
 				for _, step := range []struct {

@@ -96,4 +96,3 @@ func wishOf(kind core.ArchiveKind, wish time.Duration) int64 {
 	}
 	return wish.Microseconds()
 }
-
