@@ -29,7 +29,6 @@ type copies struct {
 	logger hclog.Logger
 	newID  func() string
 	added  atomic.Int64 // bytes since the last trim
-	tight  atomic.Bool  // the disk has no room for copies, however few
 }
 
 var digestName = regexp.MustCompile(`^[0-9a-f]{64}$`)

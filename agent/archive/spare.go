@@ -22,22 +22,19 @@ func (c *copies) lacking() int64 {
 	return spare - int64(about.Bavail)*about.Bsize
 }
 
-// hasRoom makes sure that size more bytes leave the disk its spare room, if need
-// be in the place of older copies.
+// hasRoom gives older copies up where size more bytes would not leave the disk
+// its spare room, and returns false where it is not copies that fill it.
 func (c *copies) hasRoom(size int64) bool {
 	over := c.lacking() + size
 	if over <= 0 {
 		return true
 	}
-	if c.tight.Load() {
-		return false
-	}
-	c.trim(over)
+	c.trim(over) // or another agent does
 	if c.lacking()+size <= 0 {
 		return true
 	}
-	c.tight.Store(true) // it is not copies that fill the disk
-	return false
+	files, _ := c.list()
+	return len(files) > 0
 }
 
 // CopiesDir is the folder of local copies, "" for none.
