@@ -102,6 +102,10 @@ func (c *Cluster) createOf(ctx context.Context, name, image string, cfg *contain
 	return found.Container.ID, nil
 }
 
+// serviceShares is the weight of a service's processor time, as in the template
+// of the jobs on Nomad.
+const serviceShares = 100
+
 func (c *Cluster) shape(r record, index int, primary string) (*container.Config, *container.HostConfig) {
 	image := r.Images[index]
 	cfg := &container.Config{
@@ -117,6 +121,8 @@ func (c *Cluster) shape(r record, index int, primary string) (*container.Config,
 	if index > 0 {
 		host.NetworkMode = container.NetworkMode("container:" + primary)
 		host.Memory = max(256, int64(r.Class.Memory)/8) << 20
+		host.MemorySwap = host.Memory
+		host.CPUShares = serviceShares
 		host.ShmSize = sharedMemory(host.Memory)
 		return cfg, host
 	}
