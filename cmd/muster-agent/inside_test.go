@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/muster-ci/muster/agent/agenttest"
@@ -72,11 +74,17 @@ func TestHaltDoesNotMendAFailingJob(t *testing.T) {
 // shell's.
 func TestTheCommandsAreFoundWhateverThePATH(t *testing.T) {
 	t.Parallel()
+	// The last step waits here for the one in the background, which would end with
+	// the job otherwise.
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	claimed := task(
 		sh("circleci version --short; circleci-agent version --short"),
 		run2("own PATH", core.RunStep{Command: "circleci version --short; echo $PATH | grep -o ':.*'", Environment: []core.EnvVar{{Name: "PATH", Value: "/bin:/usr/bin"}}}),
-		run2("dash", core.RunStep{Command: "circleci env subst 'job $CIRCLE_JOB'", Shell: "/bin/sh -e", Background: true}),
-		sh(`cd /; $(command -v env) circleci env subst '$CIRCLE_NODE_INDEX of $CIRCLE_NODE_TOTAL'`),
+		run2("dash", core.RunStep{Command: "circleci env subst 'job $CIRCLE_JOB'; echo > " + pipe, Shell: "/bin/sh -e", Background: true}),
+		sh("read line < "+pipe+`; cd /; $(command -v env) circleci env subst '$CIRCLE_NODE_INDEX of $CIRCLE_NODE_TOTAL'`),
 	)
 	claimed.Spec.Plan.Environment = []core.EnvVar{{Name: "PATH", Value: os.Getenv("PATH")}}
 	s := agenttest.New(t, claimed, wire.Limits{})

@@ -43,6 +43,7 @@ var callers = map[string][]string{
 	"output/open-archive":                 {"results"},
 	"output/stop-output":                  {"placements"},
 	"placements/claim":                    {"output"},
+	"placements/containers":               {"output"},
 	"placements/place":                    {"queue"},
 	"placements/report-agents":            {"output"},
 	"placements/stop-attempts":            {"queue"},
