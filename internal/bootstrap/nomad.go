@@ -11,12 +11,11 @@ import (
 )
 
 // placementsPolicy is all that placements may do in Nomad: run builds in their
-// own namespace, lend them logins at registries, read what their containers
-// wrote last, why a node will not take one and which agent it carries, and have
-// builds mount that.
+// own namespace, lend them logins at registries, read why a node will not take
+// one and which agent it carries, and have builds mount that.
 const placementsPolicy = `
 namespace "%s" {
-  capabilities = ["list-jobs", "parse-job", "read-job", "submit-job", "alloc-lifecycle", "read-logs"]
+  capabilities = ["list-jobs", "parse-job", "read-job", "submit-job", "alloc-lifecycle"]
   variables {
     path "nomad/jobs/m-*" {
       capabilities = ["list", "write", "destroy"]

@@ -231,13 +231,6 @@ job "build" {
 
         env = task.value.env
 
-        # The last lines of one that ends are shown in the job's output. Costs a
-        # process of Nomad's and 1 MB of disk; disabled = true leaves it out.
-        logs {
-          max_files     = 1
-          max_file_size = 1
-        }
-
         # On top of the class, which is the primary container's.
         resources {
           cpu    = 100

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/hashicorp/nomad/api"
 
 	"github.com/muster-ci/muster/core"
@@ -28,7 +27,6 @@ type Cluster struct {
 	// carriers is used when the agent may come either way.
 	carriers *carriers
 	lent     lent
-	words    *lru.Cache[string, string] // the last of containers that have ended
 }
 
 var _ cluster.Cluster = (*Cluster)(nil)
@@ -44,11 +42,7 @@ func New(cfg Config, deps Deps) (*Cluster, error) {
 	if err != nil {
 		return nil, core.Errorf(core.CodeInvalid, "the address of Nomad: %w", err)
 	}
-	words, err := lru.New[string, string](maxWords)
-	if err != nil {
-		return nil, fmt.Errorf("making the memory of last lines: %w", err)
-	}
-	return &Cluster{cfg: cfg, deps: deps, client: client, words: words,
+	return &Cluster{cfg: cfg, deps: deps, client: client,
 		carriers: &carriers{client: client, version: cfg.Agent.Version, now: time.Now, pools: map[string]census{}}}, nil
 }
 
@@ -237,7 +231,6 @@ func (c *Cluster) Find(ctx context.Context, id core.AttemptID) (cluster.Allocati
 	found := ofJob(stub, oldest, "")
 	found.Containers = containers(oldest.TaskStates, time.Now())
 	recall(job, &found)
-	c.addWords(ctx, &found)
 	return found, nil
 }
 

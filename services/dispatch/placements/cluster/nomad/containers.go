@@ -32,18 +32,14 @@ func containers(states map[string]*api.TaskState, now time.Time) []core.Containe
 	return list
 }
 
-// serviceTask begins the name of a service container's task in the template that
-// comes with Muster.
-const serviceTask = "service-"
-
 // indexOf returns the place of a task's image in the job's list, by the names
 // that the template gives.
 func indexOf(task string) (int, bool) {
 	if task == jobspec.AgentTask {
 		return 0, true
 	}
-	index, err := strconv.Atoi(strings.TrimPrefix(task, serviceTask))
-	return index, err == nil && strings.HasPrefix(task, serviceTask)
+	index, err := strconv.Atoi(strings.TrimPrefix(task, "service-"))
+	return index, err == nil && strings.HasPrefix(task, "service-")
 }
 
 func containerOf(index int, state *api.TaskState, now time.Time) core.Container {

@@ -56,7 +56,7 @@ plugin "docker" {
 `, host, clustertest.PauseImage)))
 	c := dockerCluster(t, address, nil)
 	for name, test := range map[string]func(*testing.T, *Cluster){
-		"services": testServices, "image": testImage, "image of a service": testServiceImage, "memory": testMemory, "login": testLogin, "last words": testLastWords,
+		"services": testServices, "image": testImage, "image of a service": testServiceImage, "memory": testMemory, "login": testLogin,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, c) })
 	}
