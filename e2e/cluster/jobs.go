@@ -19,6 +19,10 @@ import (
 // Services are the control services, in the order of the data path.
 var Services = []string{"gateway", "configs", "orbs", "pipelines", "workflows", "placements", "queue", "output", "results", "identity", "projects"}
 
+// RegistryAddress is of a registry that placements trusts, although it is on this
+// machine: scenarios start one there.
+const RegistryAddress = "127.0.0.1:5055"
+
 // variables are what the job files are given here beyond their defaults.
 func (c *Cluster) variables(name string) []string {
 	switch name {
@@ -30,7 +34,7 @@ func (c *Cluster) variables(name string) []string {
 		return []string{"-var=base_url=" + PublicAddress}
 	case "placements":
 		return []string{"-var=output_url=http://" + c.address + ":8585", "-var=base_url=" + PublicAddress, "-var=agent_dir=" + c.agentDir(),
-			"-var=remote_docker=" + engineImage, "-var=copies_volume=muster-copies", "-var=tasks=" + c.templateDir()}
+			"-var=remote_docker=" + engineImage, "-var=trusted_registry=" + RegistryAddress, "-var=copies_volume=muster-copies", "-var=tasks=" + c.templateDir()}
 	default:
 		return nil
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/muster-ci/muster/internal/api"
+	"github.com/muster-ci/muster/services/dispatch/placements/cluster/clustertest"
 )
 
 // Run runs one scenario as a subtest. It is skipped only where the platform has
@@ -16,6 +17,9 @@ func (p *Platform) Run(t *testing.T, s Scenario) {
 		t.Parallel()
 		if s.Verdict.Needs == "docker" && !p.Docker {
 			t.Skip("this platform has no Docker engine; the scenario runs on the cluster")
+		}
+		if s.Verdict.Registry != nil {
+			clustertest.NewRegistryAt(t, RegistryAddress, "", "", s.Verdict.Registry)
 		}
 		slug := p.Project(t, s.Name)
 		for name, value := range s.Verdict.Variables {
@@ -43,6 +47,7 @@ func (p *Platform) Run(t *testing.T, s Scenario) {
 		p.check(t, end, s.Verdict)
 		p.checkArtifacts(t, slug, end, s.Verdict.Artifacts)
 		p.checkTests(t, slug, end, s.Verdict.Tests)
+		p.checkUsage(t, end, s.Verdict.Usage)
 	})
 }
 

@@ -67,11 +67,26 @@ type Verdict struct {
 	Overtaken *Overtaken `json:"overtaken,omitempty"`
 	// Artifacts are all that jobs keep, by "job/task/path".
 	Artifacts map[string]string `json:"artifacts,omitempty"`
+	// Registry is the config of an image that a registry at RegistryAddress hands
+	// out under every name while the scenario runs: busybox.
+	Registry map[string]any `json:"registry,omitempty"`
+	// Usage bounds what jobs must have used at their peaks.
+	Usage map[string]Usage `json:"usage,omitempty"`
 	// CancelOn is "job/step: text": the job is canceled when the step's output
 	// holds the text.
 	CancelOn string `json:"cancel_on,omitempty"`
 	// Variables are set as project variables before the pipeline is triggered.
 	Variables map[string]string `json:"variables,omitempty"`
+}
+
+// RegistryAddress is where scenarios' configs find the registry of Registry.
+// Platforms have to trust it, since it is on their own machine.
+const RegistryAddress = "127.0.0.1:5055"
+
+// Usage is the least and the most of a resource.
+type Usage struct {
+	Cores     [2]float64 `json:"cores"`
+	Megabytes [2]float64 `json:"megabytes"`
 }
 
 // Load reads all scenarios of a folder in the order of their names.
