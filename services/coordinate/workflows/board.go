@@ -45,6 +45,7 @@ type board struct {
 	stops        []*job // their tasks are to be canceled
 	changedHolds changes[core.SerialID, *hold]
 	dueHolds     bool // the queue has to hear of some
+	released     bool // a held task may go to the queue
 	// born are the hand-overs of queued jobs, once they are written.
 	born *work.Born[*handover]
 }

@@ -71,7 +71,7 @@ func (s *Service) tell(ctx context.Context, b *board) {
 	if b.dueHolds {
 		s.hints.Notify(holdTopic)
 	}
-	if len(b.stops) > 0 {
+	if len(b.stops) > 0 || b.released {
 		s.hints.Notify(handoverTopic)
 	}
 	s.tellSiblings(b)

@@ -38,6 +38,9 @@ func (s *Service) save(ctx context.Context, tx bun.Tx, b *board, drafts []*draft
 	if err := updateBoard(ctx, tx, b, fresh); err != nil {
 		return err
 	}
+	if err := s.release(ctx, tx, b); err != nil {
+		return err
+	}
 	return s.saveHolds(ctx, tx, b, fresh)
 }
 
@@ -130,14 +133,16 @@ func (s *Service) saveQueued(ctx context.Context, tx bun.Tx, b *board) error {
 		return fmt.Errorf("numbering jobs: %w", err)
 	}
 	var tasks []*task
-	var handovers []*handover
+	var handovers, held []*handover
 	for _, j := range b.queued {
-		for _, i := range j.order() {
+		for i := range j.Parallelism {
 			t := &task{ID: taskID(j.ID, i), Job: j.ID, Workflow: j.Workflow, Index: i, taskState: taskState{Status: core.JobQueued}}
 			tasks = append(tasks, t)
 			h := newHandover(b.workflows[j.Workflow], j, t, b.now)
-			if j.Deploys && i == 0 {
-				h.DueAt = store.At(b.now.Time().Add(time.Microsecond)) // last also where a loop claims them
+			if j.held(i) {
+				h.DueAt = store.Time{}
+				held = append(held, h)
+				continue
 			}
 			handovers = append(handovers, h)
 		}
@@ -146,7 +151,7 @@ func (s *Service) saveQueued(ctx context.Context, tx bun.Tx, b *board) error {
 		return fmt.Errorf("writing tasks: %w", err)
 	}
 	b.born = s.handovers.Lease(handovers...)
-	if err := insert(ctx, tx, handovers); err != nil {
+	if err := insert(ctx, tx, append(handovers, held...)); err != nil {
 		return fmt.Errorf("leaving tasks for the queue: %w", err)
 	}
 	return nil

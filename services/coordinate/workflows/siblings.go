@@ -12,7 +12,10 @@ import (
 	"slices"
 	"time"
 
+	"github.com/uptrace/bun"
+
 	"github.com/muster-ci/muster/core"
+	"github.com/muster-ci/muster/internal/work"
 )
 
 // siblingTopic wakes those who wait for the tasks of a job.
@@ -24,18 +27,36 @@ func hasDeploy(p core.JobPlan) bool {
 	return p.Parallelism > 1 && slices.ContainsFunc(p.Steps, func(s core.StepPlan) bool { return s.Run != nil && s.Run.Deploy })
 }
 
-// order is the order in which the queue gets the tasks of a job. Where the first
-// one is to wait for the others it comes last: it holds a slot while it waits,
-// which may be the only one that the organization has.
-func (j *job) order() []int {
-	indexes := make([]int, j.Parallelism)
-	for i := range indexes {
-		indexes[i] = i
-		if j.Deploys {
-			indexes[i] = (i + 1) % j.Parallelism
+// held tells whether a task is kept from the queue at first: one that will wait
+// for the others holds a slot and a place on a client while it does, which those
+// may need. It follows when each of them has begun: they wait for nobody, so they
+// end however full the cluster is.
+func (j *job) held(index int) bool { return j.Deploys && index == 0 }
+
+// release lets the held tasks go whose siblings have all begun. The board's tasks
+// are written by then.
+func (s *Service) release(ctx context.Context, tx bun.Tx, b *board) error {
+	asked := map[core.JobID]bool{}
+	for _, t := range b.changedTasks.list {
+		j := b.jobs[t.Job]
+		if j == nil || !j.Deploys || j.held(t.Index) || t.Status == core.JobQueued || asked[j.ID] {
+			continue
 		}
+		asked[j.ID] = true
+		waiting, err := tx.NewSelect().Model((*task)(nil)).
+			Where("job_id = ?", j.ID).Where("idx <> 0").Where("status = ?", core.JobQueued).Exists(ctx)
+		if err != nil {
+			return fmt.Errorf("looking whether all tasks of a job have begun: %w", err)
+		}
+		if waiting {
+			continue
+		}
+		if err := work.MarkDue(ctx, tx, handoverTable, b.now.Time(), string(taskID(j.ID, 0))); err != nil {
+			return fmt.Errorf("releasing the task that deploys: %w", err)
+		}
+		b.released = true
 	}
-	return indexes
+	return nil
 }
 
 // TaskSiblings implements core.TaskSiblings.

@@ -4,6 +4,7 @@ package workflows
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -113,30 +114,54 @@ func TestSiblingsWait(t *testing.T) {
 	})
 }
 
-// TestTheDeployingTaskIsQueuedLast: it must not take the only slot from those
-// for which it waits. Elsewhere the first task comes first.
-func TestTheDeployingTaskIsQueuedLast(t *testing.T) {
+// TestTheDeployingTaskIsHeld: it must not take a slot, or a client's memory, from
+// those for which it waits. The queue gets it when they have all begun, whatever
+// becomes of them then. Elsewhere the first task is queued with the others.
+func TestTheDeployingTaskIsHeld(t *testing.T) {
 	each(t, func(t *testing.T, b *bench) {
 		wide := build("wide")
 		wide.Parallelism = 2
-		b.create(plan("w", deploying("ship"), wide))
+		b.create(plan("w", deploying("ship"), deploying("stopped"), wide))
 		b.deliver()
-		order, _ := b.queue.snapshot()
-		var got []int
-		ship := b.job("w", "ship").ID
-		for _, id := range order {
+		ship, stopped := b.job("w", "ship").ID, b.job("w", "stopped").ID
+		queued := func(id core.JobID) (indexes []int) {
+			order, _ := b.queue.snapshot()
 			for i := range 3 {
-				if id == taskID(ship, i) {
-					got = append(got, i)
+				if slices.Contains(order, taskID(id, i)) {
+					indexes = append(indexes, i)
 				}
 			}
+			return indexes
 		}
-		if len(got) != 3 || got[2] != 0 {
-			t.Errorf("the tasks came to the queue as %v, want 0 at the end", got)
+		for _, step := range []struct {
+			index, attempt int
+			status         core.JobStatus
+			want           []int
+		}{
+			{0, 0, "", []int{1, 2}},
+			{1, 1, core.JobRunning, []int{1, 2}},
+			{1, 2, core.JobQueued, []int{1, 2}}, // lost, and tried again
+			{2, 1, core.JobFailed, []int{1, 2}},
+			{1, 2, core.JobRunning, []int{0, 1, 2}},
+		} {
+			if step.status != "" {
+				b.reportTask(taskID(ship, step.index), step.attempt, step.status)
+				b.deliver()
+			}
+			if diff := cmp.Diff(step.want, queued(ship)); diff != "" {
+				t.Errorf("after %+v the queue has (-want +got):\n%s", step, diff)
+			}
 		}
-		j := job{jobState: jobState{}, Parallelism: 3}
-		if diff := cmp.Diff([]int{0, 1, 2}, j.order()); diff != "" {
-			t.Errorf("the order of another job (-want +got):\n%s", diff)
+		if diff := cmp.Diff([]int{0, 1}, queued(b.job("w", "wide").ID)); diff != "" {
+			t.Errorf("the queue has of a job that deploys nothing (-want +got):\n%s", diff)
+		}
+		// A cancel ends one that is still held.
+		if err := b.svc.CancelJob(b.ctx, core.JobCancel{Job: stopped}); err != nil {
+			t.Fatal(err)
+		}
+		b.deliver()
+		if _, canceled := b.queue.snapshot(); !canceled[taskID(stopped, 0)] {
+			t.Errorf("the queue was told to cancel %v", canceled)
 		}
 	})
 }
