@@ -66,10 +66,11 @@ func (e *embedded) logsIn(t *testing.T) {
 	}
 	p := e.platform()
 	for name, executor := range sshExecutors() {
+		if name == "docker" && !p.Docker {
+			t.Log("there is no Docker engine with muster-busybox:local here; the tests on the cluster have one")
+			continue
+		}
 		t.Run(name, func(t *testing.T) {
-			if name == "docker" && !p.Docker {
-				t.Skip("there is no Docker engine with muster-busybox:local here; the tests on the cluster have one")
-			}
 			person{t: t, bin: e.bin, dir: t.TempDir(), host: e.public, token: strings.TrimSpace(string(token))}.logsIn(p, executor.line, executor.want)
 		})
 	}

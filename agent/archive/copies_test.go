@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/muster-ci/muster/core"
+	"github.com/muster-ci/muster/internal/testx"
 	"github.com/muster-ci/muster/internal/wire"
 )
 
@@ -271,11 +272,7 @@ func TestWhatIsNotOursGoes(t *testing.T) {
 // and the newest are kept all the same.
 func TestCopiesOnASmallDisk(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=512k"); err != nil {
-		t.Skipf("mounting a small file system: %v; root can", err)
-	}
-	t.Cleanup(func() { unix.Unmount(dir, unix.MNT_DETACH) })
+	dir := testx.SmallDisk(t, "512k")
 	b, _ := withCopies(t, dir)
 	for range 5 {
 		if _, err := keep(t, b.Store, core.ArchiveWorkspace, "", noise(250_000)); err != nil {

@@ -17,7 +17,7 @@ import (
 func TestLoginShellsFindTheCommands(t *testing.T) {
 	t.Parallel()
 	if _, err := exec.LookPath("bash"); err != nil {
-		t.Skip("there is no bash here")
+		t.Fatal("there is no bash, which make and the jobs of the tests need too")
 	}
 	home, out := t.TempDir(), filepath.Join(t.TempDir(), "out")
 	if err := os.WriteFile(filepath.Join(home, ".bash_profile"), []byte("export PATH=/usr/bin:/bin\n"), 0o600); err != nil {

@@ -10,22 +10,18 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-hclog"
-	"golang.org/x/sys/unix"
 
 	"github.com/muster-ci/muster/agent/agenttest"
 	"github.com/muster-ci/muster/agent/mask"
 	"github.com/muster-ci/muster/agent/stream"
+	"github.com/muster-ci/muster/internal/testx"
 )
 
 // TestAFullDiskMakesTheWriterWait puts a spool that may grow to 512 MiB on a
 // disk of 1 MiB.
 func TestAFullDiskMakesTheWriterWait(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=1m"); err != nil {
-		t.Skipf("this machine lets us mount no small disk: %v", err)
-	}
-	t.Cleanup(func() { unix.Unmount(dir, unix.MNT_DETACH) })
+	dir := testx.SmallDisk(t, "1m")
 	f := setup(t, 1)
 	var log bytes.Buffer
 	logger := hclog.New(&hclog.LoggerOptions{Output: &log})

@@ -7,28 +7,14 @@ import (
 	"path/filepath"
 	"testing"
 
-	"golang.org/x/sys/unix"
+	"github.com/muster-ci/muster/internal/testx"
 )
-
-// smallDisk mounts a file system of 64 MiB.
-func smallDisk(t *testing.T) string {
-	t.Helper()
-	dir := t.TempDir()
-	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=64m"); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatalf("no small disk can be mounted, which this test needs root for: %v", err)
-		}
-		t.Skipf("no small disk can be mounted, which needs root: %v", err)
-	}
-	t.Cleanup(func() { unix.Unmount(dir, unix.MNT_DETACH) })
-	return dir
-}
 
 // TestLocalCopiesMakeWay has copies of a cache on the disk of a job, whose files
 // leave no room for it beside them.
 func TestLocalCopiesMakeWay(t *testing.T) {
 	t.Parallel()
-	disk := smallDisk(t)
+	disk := testx.SmallDisk(t, "64m")
 	l := newLine(t)
 	l.copies = filepath.Join(disk, "copies")
 	if _, status, out := l.job(run("mkdir data; head -c 12582912 /dev/urandom > data/noise"), save("k", "data")); status != "success" {
@@ -49,7 +35,7 @@ func TestLocalCopiesMakeWay(t *testing.T) {
 // TestCopiesLeaveRoom keeps no copies on a disk that others fill.
 func TestCopiesLeaveRoom(t *testing.T) {
 	t.Parallel()
-	disk := smallDisk(t)
+	disk := testx.SmallDisk(t, "64m")
 	must(t, os.WriteFile(filepath.Join(disk, "others"), make([]byte, 52<<20), 0o600))
 	l := newLine(t)
 	l.copies = filepath.Join(disk, "copies")

@@ -158,6 +158,24 @@ func TestHover(t *testing.T) {
 	}
 }
 
+// checkOffers compares what a completion offers with what it must and must not.
+func checkOffers(t *testing.T, name string, got []completion, want, without []string) {
+	t.Helper()
+	has := func(label string) bool {
+		return slices.ContainsFunc(got, func(c completion) bool { return c.Label == label })
+	}
+	for _, label := range want {
+		if !has(label) {
+			t.Errorf("%s: %q is not offered", name, label)
+		}
+	}
+	for _, label := range without {
+		if has(label) {
+			t.Errorf("%s: %q is offered", name, label)
+		}
+	}
+}
+
 func TestCompletion(t *testing.T) {
 	t.Parallel()
 	const job = "    machine: true\n    ^\n"
@@ -189,18 +207,6 @@ func TestCompletion(t *testing.T) {
 		}
 		var got []completion
 		e.call("textDocument/completion", e.openAt(c.uri, before+"^"+after), &got)
-		has := func(label string) bool {
-			return slices.ContainsFunc(got, func(c completion) bool { return c.Label == label })
-		}
-		for _, want := range c.want {
-			if !has(want) {
-				t.Errorf("%s: %q is not offered", name, want)
-			}
-		}
-		for _, label := range c.without {
-			if has(label) {
-				t.Errorf("%s: %q is offered", name, label)
-			}
-		}
+		checkOffers(t, name, got, c.want, c.without)
 	}
 }

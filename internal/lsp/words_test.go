@@ -3,7 +3,6 @@
 package lsp
 
 import (
-	"slices"
 	"strings"
 	"testing"
 
@@ -66,19 +65,7 @@ func TestCompletionOfWordsOfHCL(t *testing.T) {
 		}
 		var got []completion
 		e.call("textDocument/completion", e.openAt(hclURI, marked), &got)
-		has := func(label string) bool {
-			return slices.ContainsFunc(got, func(c completion) bool { return c.Label == label })
-		}
-		for _, want := range c.want {
-			if !has(want) {
-				t.Errorf("%s: %q is not offered", name, want)
-			}
-		}
-		for _, label := range c.without {
-			if has(label) {
-				t.Errorf("%s: %q is offered", name, label)
-			}
-		}
+		checkOffers(t, name, got, c.want, c.without)
 	}
 }
 

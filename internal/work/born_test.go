@@ -121,7 +121,7 @@ func TestBornOutlivesItsProcess(t *testing.T) {
 				b.insert(row)
 				end.at(born, stop)
 				if end.waits {
-					b.clock.Add(time.Minute)
+					b.clock.Advance(time.Minute)
 				}
 				handled := make(chan *chore, 10)
 				b.run(b.config(func(_ context.Context, rows []*chore) []work.Result {

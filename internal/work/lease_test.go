@@ -39,7 +39,7 @@ func TestCrashBetweenClaimAndDone(t *testing.T) {
 		if got := recv(b.t, handled, "the free row"); got.ID != "fresh" {
 			b.t.Fatalf("got %s while its lease holds", got.ID)
 		}
-		b.clock.Add(time.Minute)
+		b.clock.Advance(time.Minute)
 		b.hints.Notify(topic)
 		got := recv(b.t, handled, "the row of the dead process")
 		if got.ID != "dead" || got.Tries != 1 {
@@ -156,7 +156,7 @@ func TestLostLeaseRecordsNothing(t *testing.T) {
 		slow := b.run(cfg)
 		recv(b.t, began, "the slow loop")
 
-		b.clock.Add(2 * time.Minute)
+		b.clock.Advance(2 * time.Minute)
 		taken, recorded := make(chan struct{}, 1), make(chan struct{})
 		rival := b.config(func(ctx context.Context, rows []*chore) []work.Result {
 			taken <- struct{}{}

@@ -29,7 +29,7 @@ func TestAClockThatIsSetBackHoldsNothingUp(t *testing.T) {
 				if _, err := b.db.NewInsert().Model(&rows).Exec(ctx); err != nil {
 					b.t.Error(err)
 				}
-				b.clock.Add(-24 * time.Hour)
+				b.clock.Advance(-24 * time.Hour)
 			}
 			for _, r := range got {
 				handled <- r.ID
@@ -45,7 +45,7 @@ func TestAClockThatIsSetBackHoldsNothingUp(t *testing.T) {
 		if got := recv(b.t, handled, "the row that was due"); got != "due" {
 			b.t.Errorf("got %s", got)
 		}
-		b.clock.Add(2 * time.Minute)
+		b.clock.Advance(2 * time.Minute)
 		if got := recv(b.t, handled, "the row of the dead"); got != "held" {
 			b.t.Errorf("got %s", got)
 		}

@@ -18,6 +18,7 @@ import (
 	"github.com/muster-ci/muster/internal/hints"
 	"github.com/muster-ci/muster/internal/store"
 	"github.com/muster-ci/muster/internal/store/storetest"
+	"github.com/muster-ci/muster/internal/testx"
 	"github.com/muster-ci/muster/internal/work"
 )
 
@@ -41,34 +42,14 @@ var migrations = fstest.MapFS{"001_chores.sql": {Data: []byte(
 	"CREATE TABLE chores ({{work_columns}}, note TEXT NOT NULL DEFAULT '');\n{{work_index \"chores\"}};\n",
 )}}
 
-// clock is a time that only the test moves.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func newClock() *clock {
-	return &clock{now: time.Date(2021, 1, 2, 3, 4, 5, 0, time.UTC)}
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) Add(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-}
+func newClock() *testx.Clock { return testx.NewClock(time.Date(2021, 1, 2, 3, 4, 5, 0, time.UTC)) }
 
 // bench is what a test works with: one database, one clock, local hints.
 type bench struct {
 	t     *testing.T
 	db    *store.DB
 	open  func() *store.DB
-	clock *clock
+	clock *testx.Clock
 	hints *hints.Local
 }
 

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/muster-ci/muster/internal/testx"
 	"github.com/muster-ci/muster/internal/workload"
 	"github.com/muster-ci/muster/internal/workload/workloadtest"
 )
@@ -28,7 +29,7 @@ func (g gate) RoundTrip(r *http.Request) (*http.Response, error) {
 // the first time wait for them, and are not told that there are none.
 func TestFirstTokensAtOnce(t *testing.T) {
 	t.Parallel()
-	issuer, clock := workloadtest.NewIssuer(t), workloadtest.NewClock()
+	issuer, clock := workloadtest.NewIssuer(t), testx.NewClock(workloadtest.Start)
 	g := gate{issuer.Client().Transport, make(chan struct{}, 1), make(chan struct{})}
 	v := newJWKS(t, issuer, clock, func(c *workload.JWKSConfig) { c.HTTPClient = &http.Client{Transport: g} })
 	token := issuer.Sign(workloadtest.Claims())

@@ -19,11 +19,12 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"github.com/muster-ci/muster/core"
+	"github.com/muster-ci/muster/internal/testx"
 	"github.com/muster-ci/muster/internal/workload"
 	"github.com/muster-ci/muster/internal/workload/workloadtest"
 )
 
-func newJWKS(t *testing.T, issuer *workloadtest.Issuer, clock *workloadtest.Clock, change func(*workload.JWKSConfig)) *workload.JWKS {
+func newJWKS(t *testing.T, issuer *workloadtest.Issuer, clock *testx.Clock, change func(*workload.JWKSConfig)) *workload.JWKS {
 	t.Helper()
 	cfg := workload.JWKSConfig{URL: issuer.URL(), Audience: workloadtest.Audience, HTTPClient: issuer.Client(), Clock: clock.Now}
 	if change != nil {
@@ -39,7 +40,7 @@ func newJWKS(t *testing.T, issuer *workloadtest.Issuer, clock *workloadtest.Cloc
 func TestJWKSConformance(t *testing.T) {
 	t.Parallel()
 	workloadtest.Run(t, func(t *testing.T) workloadtest.Setup {
-		issuer, clock := workloadtest.NewIssuer(t), workloadtest.NewClock()
+		issuer, clock := workloadtest.NewIssuer(t), testx.NewClock(workloadtest.Start)
 		return workloadtest.Setup{
 			Verifier: newJWKS(t, issuer, clock, nil), Sign: issuer.Sign, KeyID: "key-0", Advance: clock.Advance,
 		}
@@ -49,7 +50,7 @@ func TestJWKSConformance(t *testing.T) {
 func TestLocalConformance(t *testing.T) {
 	t.Parallel()
 	workloadtest.Run(t, func(t *testing.T) workloadtest.Setup {
-		clock, dir := workloadtest.NewClock(), t.TempDir()
+		clock, dir := testx.NewClock(workloadtest.Start), t.TempDir()
 		local := newLocal(t, dir, clock)
 		private, id := localKey(t, dir, local)
 		return workloadtest.Setup{
@@ -66,7 +67,7 @@ func TestLocalConformance(t *testing.T) {
 func TestLocalThroughJWKS(t *testing.T) {
 	t.Parallel()
 	workloadtest.Run(t, func(t *testing.T) workloadtest.Setup {
-		clock, dir := workloadtest.NewClock(), t.TempDir()
+		clock, dir := testx.NewClock(workloadtest.Start), t.TempDir()
 		local := newLocal(t, dir, clock)
 		server := httptest.NewServer(local)
 		t.Cleanup(server.Close)
@@ -84,7 +85,7 @@ func TestLocalThroughJWKS(t *testing.T) {
 	})
 }
 
-func newLocal(t *testing.T, dir string, clock *workloadtest.Clock) *workload.Local {
+func newLocal(t *testing.T, dir string, clock *testx.Clock) *workload.Local {
 	t.Helper()
 	local, err := workload.NewLocal(dir, workloadtest.Audience, clock.Now)
 	if err != nil {
@@ -115,7 +116,7 @@ func localKey(t *testing.T, dir string, local *workload.Local) (ed25519.PrivateK
 
 func TestLocalIssues(t *testing.T) {
 	t.Parallel()
-	clock, dir := workloadtest.NewClock(), t.TempDir()
+	clock, dir := testx.NewClock(workloadtest.Start), t.TempDir()
 	claims := workload.Claims{JobID: "m-1", AllocationID: "a", Task: "agent", Namespace: "default"}
 	token, err := newLocal(t, dir, clock).Issue(claims, time.Minute)
 	if err != nil {
@@ -138,7 +139,7 @@ func TestLocalIssues(t *testing.T) {
 
 func TestJWKSRotation(t *testing.T) {
 	t.Parallel()
-	issuer, clock := workloadtest.NewIssuer(t), workloadtest.NewClock()
+	issuer, clock := workloadtest.NewIssuer(t), testx.NewClock(workloadtest.Start)
 	v := newJWKS(t, issuer, clock, nil)
 	first := issuer.Sign(workloadtest.Claims())
 	accepted(t, v, first)
@@ -156,7 +157,7 @@ func TestJWKSRotation(t *testing.T) {
 
 func TestJWKSOutage(t *testing.T) {
 	t.Parallel()
-	issuer, clock := workloadtest.NewIssuer(t), workloadtest.NewClock()
+	issuer, clock := workloadtest.NewIssuer(t), testx.NewClock(workloadtest.Start)
 	v := newJWKS(t, issuer, clock, nil)
 	issuer.SetAway(true)
 	unavailable(t, v, issuer.Sign(workloadtest.Claims()))
@@ -176,7 +177,7 @@ func TestJWKSOutage(t *testing.T) {
 // TestJWKSBoundsFetches shows key ids that someone made up.
 func TestJWKSBoundsFetches(t *testing.T) {
 	t.Parallel()
-	issuer, clock := workloadtest.NewIssuer(t), workloadtest.NewClock()
+	issuer, clock := workloadtest.NewIssuer(t), testx.NewClock(workloadtest.Start)
 	v := newJWKS(t, issuer, clock, nil)
 	good := issuer.Sign(workloadtest.Claims())
 	_, private, err := ed25519.GenerateKey(rand.Reader)
@@ -201,7 +202,7 @@ func TestJWKSBoundsFetches(t *testing.T) {
 
 func TestJWKSKeySet(t *testing.T) {
 	t.Parallel()
-	issuer, clock := workloadtest.NewIssuer(t), workloadtest.NewClock()
+	issuer, clock := workloadtest.NewIssuer(t), testx.NewClock(workloadtest.Start)
 	weak, err := rsa.GenerateKey(rand.Reader, 1024)
 	if err != nil {
 		t.Fatal(err)
@@ -220,7 +221,7 @@ func TestJWKSKeySet(t *testing.T) {
 
 func TestJWKSConfig(t *testing.T) {
 	t.Parallel()
-	issuer, clock := workloadtest.NewIssuer(t), workloadtest.NewClock()
+	issuer, clock := workloadtest.NewIssuer(t), testx.NewClock(workloadtest.Start)
 	strict := newJWKS(t, issuer, clock, func(cfg *workload.JWKSConfig) { cfg.Issuer = "https://nomad.example" })
 	workloadtest.Refused(t, strict, issuer.Sign(workloadtest.Claims()))
 	claims := workloadtest.Claims()

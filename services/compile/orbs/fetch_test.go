@@ -15,6 +15,7 @@ import (
 	"github.com/muster-ci/muster/core"
 	"github.com/muster-ci/muster/internal/store"
 	"github.com/muster-ci/muster/internal/store/storetest"
+	"github.com/muster-ci/muster/internal/testx"
 )
 
 // site is a web server with orbs on it. What is served under a path may change.
@@ -56,7 +57,7 @@ func (s *site) on(path string, page http.HandlerFunc) {
 
 // fetching returns a service that may reach this machine, with the prefix
 // /ours/ of a site allowed for acme.
-func fetching(t testing.TB, db *store.DB, web *site) (*Service, *hand) {
+func fetching(t testing.TB, db *store.DB, web *site) (*Service, *testx.Clock) {
 	t.Helper()
 	s, h := made(t, db, func(c *Config, _ *Deps) {
 		c.URLLoopback, c.MaxSourceBytes, c.URLTimeout = true, 10_000, "2s"
@@ -81,12 +82,12 @@ func TestURLOrbs(t *testing.T) {
 		if again := must(s.ResolveOrb(ctx, ref)); again != first || web.asked.Load() != 1 {
 			t.Errorf("at once again: got %+v after %d requests, want what is kept", again, web.asked.Load())
 		}
-		clock.move(2 * time.Minute)
+		clock.Advance(2 * time.Minute)
 		if moved := must(s.ResolveOrb(ctx, ref)); moved.Source != greeter("two") {
 			t.Errorf("later: got %+v", moved)
 		}
 		ref.Digest = first.Digest
-		clock.move(24 * time.Hour)
+		clock.Advance(24 * time.Hour)
 		sweep(t, s)
 		if locked := must(s.ResolveOrb(ctx, ref)); locked != first || web.asked.Load() != 2 {
 			t.Errorf("locked: got %+v after %d requests, want the first", locked, web.asked.Load())
@@ -94,7 +95,7 @@ func TestURLOrbs(t *testing.T) {
 		_, err := s.ResolveOrb(ctx, core.ResolveOrbRequest{Ref: ref.Ref, OrganizationID: other, Digest: first.Digest})
 		refused(t, err, core.CodeForbidden, "is not allowed")
 
-		clock.move(40 * 24 * time.Hour)
+		clock.Advance(40 * 24 * time.Hour)
 		sweep(t, s)
 		_, err = s.ResolveOrb(ctx, ref)
 		refused(t, err, core.CodeNotFound, "no longer kept, and its address has another one now")

@@ -106,19 +106,19 @@ func TestDevVersionsMoveAndExpire(t *testing.T) {
 		ctx := t.Context()
 		s, clock := stocked(t, open())
 		first := publish(t, s, "acme/hi", "dev:me/branch", greeter("one"))
-		if want := clock.clock().Add(90 * 24 * time.Hour); first.ExpiresAt == nil || !first.ExpiresAt.Equal(want) {
+		if want := clock.Now().Add(90 * 24 * time.Hour); first.ExpiresAt == nil || !first.ExpiresAt.Equal(want) {
 			t.Errorf("got %v, want %v", first.ExpiresAt, want)
 		}
 		locked := must(s.ResolveOrb(ctx, core.ResolveOrbRequest{Ref: "acme/hi@dev:me/branch"}))
 		_, err := s.ResolveOrb(ctx, core.ResolveOrbRequest{Ref: "acme/hi@volatile"})
 		refused(t, err, core.CodeNotFound, "no released version yet")
 
-		clock.move(80 * 24 * time.Hour)
+		clock.Advance(80 * 24 * time.Hour)
 		second := publish(t, s, "acme/hi", "dev:me/branch", greeter("two"))
 		if second.ID != first.ID || !second.ExpiresAt.Equal(first.ExpiresAt.Add(80*24*time.Hour)) {
 			t.Errorf("published again: got %+v after %+v", second, first)
 		}
-		clock.move(20 * 24 * time.Hour)
+		clock.Advance(20 * 24 * time.Hour)
 		if got := must(s.ResolveOrb(ctx, core.ResolveOrbRequest{Ref: locked.Ref})); got.Source != greeter("two") {
 			t.Errorf("got %+v", got)
 		}
@@ -129,7 +129,7 @@ func TestDevVersionsMoveAndExpire(t *testing.T) {
 		_, err = s.ResolveOrb(ctx, core.ResolveOrbRequest{Ref: "acme/hi@dev:me/branch", Digest: digestOf("never")})
 		refused(t, err, core.CodeNotFound, "no longer kept")
 
-		clock.move(70 * 24 * time.Hour) // second has expired, and is kept for 30 days
+		clock.Advance(70 * 24 * time.Hour) // second has expired, and is kept for 30 days
 		_, err = s.ResolveOrb(ctx, core.ResolveOrbRequest{Ref: locked.Ref})
 		refused(t, err, core.CodeNotFound, "The dev version of acme/hi@dev:me/branch has expired. Dev versions of orbs are only valid for 90 days after publishing")
 		sweep(t, s)
@@ -141,7 +141,7 @@ func TestDevVersionsMoveAndExpire(t *testing.T) {
 		if versions := must(s.OrbVersions(ctx, core.OrbKey{Orb: "acme/hi"})); len(versions) != 0 {
 			t.Errorf("expired ones are listed: %+v", versions)
 		}
-		clock.move(40 * 24 * time.Hour)
+		clock.Advance(40 * 24 * time.Hour)
 		sweep(t, s)
 		if n := must(s.deps.DB.NewSelect().Model((*sourceRow)(nil)).Count(ctx)); n != 0 {
 			t.Errorf("%d sources are left", n)
@@ -167,7 +167,7 @@ func TestSourcesOfReleasesStay(t *testing.T) {
 		publish(t, s, "acme/hi", "1.0.0", greeter("one"))
 		publish(t, s, "acme/hi", "dev:a", greeter("two")) // must not date what 1.0.0 holds
 		publish(t, s, "acme/hi", "dev:b", greeter("one"))
-		clock.move(1000 * 24 * time.Hour)
+		clock.Advance(1000 * 24 * time.Hour)
 		sweep(t, s)
 		got := must(s.ResolveOrb(ctx, core.ResolveOrbRequest{Ref: "acme/hi@1"}))
 		if got.Source != greeter("one") {
@@ -208,7 +208,7 @@ func TestPromote(t *testing.T) {
 		refused(t, err, core.CodeInvalid, "not a dev version")
 		_, err = s.PromoteOrb(ctx, core.PromoteOrbRequest{Orb: "acme/hi", From: "dev:a", Version: "dev:b"})
 		refused(t, err, core.CodeInvalid, "not to dev:b")
-		clock.move(91 * 24 * time.Hour)
+		clock.Advance(91 * 24 * time.Hour)
 		_, err = s.PromoteOrb(ctx, core.PromoteOrbRequest{Orb: "acme/hi", From: "dev:a", Increment: "patch"})
 		refused(t, err, core.CodeNotFound, "has expired")
 	})

@@ -28,29 +28,11 @@ func greeter(word string) string {
 	return "version: 2.1\ndescription: Says " + word + "\ncommands:\n  hi:\n    steps:\n      - run: echo " + word + "\n"
 }
 
-// hand is a clock that a test moves.
-type hand struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (h *hand) clock() time.Time {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.now
-}
-
-func (h *hand) move(d time.Duration) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.now = h.now.Add(d)
-}
-
 // made returns a service with its tables, whose loop does not run.
-func made(t testing.TB, db *store.DB, change func(*Config, *Deps)) (*Service, *hand) {
+func made(t testing.TB, db *store.DB, change func(*Config, *Deps)) (*Service, *testx.Clock) {
 	t.Helper()
-	h := &hand{now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
-	cfg, deps := Default(), Deps{Logger: hclog.NewNullLogger(), Clock: h.clock, NewID: core.NewID, DB: db}
+	h := testx.NewClock(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC))
+	cfg, deps := Default(), Deps{Logger: hclog.NewNullLogger(), Clock: h.Now, NewID: core.NewID, DB: db}
 	if change != nil {
 		change(&cfg, &deps)
 	}
@@ -84,7 +66,7 @@ func refused(t *testing.T, err error, code core.Code, part string) {
 
 // stocked returns a service with the namespace acme of the organization acme and
 // the public orb acme/hi.
-func stocked(t testing.TB, db *store.DB) (*Service, *hand) {
+func stocked(t testing.TB, db *store.DB) (*Service, *testx.Clock) {
 	t.Helper()
 	s, h := made(t, db, nil)
 	must(s.CreateNamespace(context.Background(), core.Namespace{Name: "acme", OrganizationID: acme}))

@@ -14,12 +14,8 @@ import (
 // serveContainers passes on to a running attempt what placements knows of the
 // job's containers.
 func (s *Service) serveContainers(c *gin.Context) {
-	in, ok := s.session(c)
+	in, ok := s.runningSession(c)
 	if !ok {
-		return
-	}
-	if !in.ended.IsZero() {
-		refuse(c, gone(in.attempt), nil)
 		return
 	}
 	containers, err := s.deps.Peers.Placements.Containers(c.Request.Context(), in.attempt)

@@ -15,12 +15,8 @@ import (
 // serveSiblings asks workflows how the other tasks of a running attempt's job
 // are. Which job that is comes from the claim.
 func (s *Service) serveSiblings(c *gin.Context) {
-	in, ok := s.session(c)
+	in, ok := s.runningSession(c)
 	if !ok {
-		return
-	}
-	if !in.ended.IsZero() {
-		refuse(c, gone(in.attempt), nil)
 		return
 	}
 	var request wire.SiblingsRequest

@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -23,34 +22,17 @@ import (
 	"github.com/muster-ci/muster/internal/secrets"
 	"github.com/muster-ci/muster/internal/store"
 	"github.com/muster-ci/muster/internal/store/storetest"
+	"github.com/muster-ci/muster/internal/testx"
 	"github.com/muster-ci/muster/services/keep/identity"
 )
 
 var golden = flag.Bool("golden", false, "rewrite the golden files")
 
-// clock is one that is set by hand.
-type clock struct {
-	mu sync.Mutex
-	at time.Time
-}
-
-func (c *clock) now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.at
-}
-
-func (c *clock) add(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.at = c.at.Add(d)
-}
-
 // issuer is a service whose loops do not run.
-func issuer(t *testing.T, db *store.DB, keys secrets.Signer, c *clock) *identity.Service {
+func issuer(t *testing.T, db *store.DB, keys secrets.Signer, c *testx.Clock) *identity.Service {
 	t.Helper()
 	s, err := identity.New(identity.Config{MaxTokens: 1, Issuer: "https://ci.example.com/"}, identity.Deps{
-		Logger: hclog.NewNullLogger(), Clock: c.now, NewID: core.NewID, DB: db, Signer: keys,
+		Logger: hclog.NewNullLogger(), Clock: c.Now, NewID: core.NewID, DB: db, Signer: keys,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -61,7 +43,7 @@ func issuer(t *testing.T, db *store.DB, keys secrets.Signer, c *clock) *identity
 	return s
 }
 
-func newClock() *clock { return &clock{at: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)} }
+func newClock() *testx.Clock { return testx.NewClock(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)) }
 
 // job is the identity of a rerun with SSH of a job on a branch.
 func job() core.JobIdentity {
@@ -212,12 +194,12 @@ func TestKeysTurn(t *testing.T) {
 		c, keys := newClock(), signer(t)
 		s := issuer(t, open(), keys, c)
 		first := issue(t, s, core.JobTokenRequest{Identity: job()})
-		c.add(31 * 24 * time.Hour)
+		c.Advance(31 * 24 * time.Hour)
 		turn(t, s)
 		if diff := cmp.Diff([]string{kid(t, first.V1)}, []string{kid(t, issue(t, s, core.JobTokenRequest{Identity: job()}).V1)}); diff != "" {
 			t.Errorf("the new key signs before anybody can know it:\n%s", diff)
 		}
-		c.add(2 * time.Hour)
+		c.Advance(2 * time.Hour)
 		other := issuer(t, open(), keys, c)
 		second := issue(t, other, core.JobTokenRequest{Identity: job()})
 		if kid(t, second.V1) == kid(t, first.V1) {
@@ -225,7 +207,7 @@ func TestKeysTurn(t *testing.T) {
 		}
 		verified(t, other, first.V1)
 		verified(t, s, second.V1)
-		c.add(72 * time.Hour)
+		c.Advance(72 * time.Hour)
 		turn(t, s)
 		verified(t, s, second.V1)
 		if verifies(s, first.V1) {

@@ -18,6 +18,7 @@ import (
 	"github.com/muster-ci/muster/internal/secrets"
 	"github.com/muster-ci/muster/internal/store"
 	"github.com/muster-ci/muster/internal/store/storetest"
+	"github.com/muster-ci/muster/internal/testx"
 	"github.com/muster-ci/muster/services/keep/identity"
 )
 
@@ -58,7 +59,7 @@ func TestRotation(t *testing.T) {
 		first := issue(t, s, core.JobTokenRequest{Identity: job()}).V1
 		rotate(t, s, false)
 		wantStates(t, s, core.KeySigns, core.KeyPublished)
-		c.add(time.Hour)
+		c.Advance(time.Hour)
 		second := issue(t, s, core.JobTokenRequest{Identity: job()}).V1
 		wantStates(t, s, core.KeyServed, core.KeySigns)
 		if kid(t, first) == kid(t, second) {
@@ -66,7 +67,7 @@ func TestRotation(t *testing.T) {
 		}
 		verified(t, s, first)
 		verified(t, s, second)
-		c.add(48 * time.Hour)
+		c.Advance(48 * time.Hour)
 		turn(t, s)
 		wantStates(t, s, core.KeySigns)
 	})
@@ -126,7 +127,7 @@ func TestASignerFromABackup(t *testing.T) {
 	verified(t, restored, issue(t, restored, core.JobTokenRequest{Identity: job()}).V1)
 	verified(t, restored, first)
 	wantStates(t, restored, core.KeyServed, core.KeySigns)
-	c.add(49 * time.Hour)
+	c.Advance(49 * time.Hour)
 	turn(t, restored)
 	wantStates(t, restored, core.KeySigns)
 }
@@ -145,14 +146,14 @@ func TestSealedKeysGo(t *testing.T) {
 		if err := db.NewSelect().Table("signing_keys").Column("sealed").Scan(t.Context(), &sealed); err != nil || strings.Join(sealed, "") != "" {
 			t.Errorf("the table holds %q, %v", sealed, err)
 		}
-		c.add(49 * time.Hour)
+		c.Advance(49 * time.Hour)
 		turn(t, s)
 		wantStates(t, s, core.KeySigns)
 	})
 }
 
 // older makes the tables as they were, with one key.
-func older(t *testing.T, db *store.DB, c *clock) {
+func older(t *testing.T, db *store.DB, c *testx.Clock) {
 	t.Helper()
 	if err := db.Migrate(t.Context(), identity.OlderMigrations()); err != nil {
 		t.Fatal(err)
@@ -162,7 +163,7 @@ func older(t *testing.T, db *store.DB, c *clock) {
 		t.Fatal(err)
 	}
 	row := map[string]any{
-		"id": "older", "sealed": "vault:v1:AAAA", "created_at": store.At(c.now()),
+		"id": "older", "sealed": "vault:v1:AAAA", "created_at": store.At(c.Now()),
 		"public": store.JSON[jose.JSONWebKey]{V: jose.JSONWebKey{Key: private.Public(), KeyID: "older", Algorithm: "RS256", Use: "sig"}},
 	}
 	if _, err := db.NewInsert().Model(&row).Table("signing_keys").Exec(t.Context()); err != nil {

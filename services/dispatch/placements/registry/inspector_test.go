@@ -10,7 +10,6 @@ import (
 	"net/url"
 	"runtime"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -19,30 +18,13 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/muster-ci/muster/internal/outbound"
+	"github.com/muster-ci/muster/internal/testx"
 )
 
-// hands is a clock that a test moves.
-type hands struct {
-	mu sync.Mutex
-	at time.Time
-}
-
-func (h *hands) now() time.Time {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.at
-}
-
-func (h *hands) move(d time.Duration) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.at = h.at.Add(d)
-}
-
-func newInspector(t *testing.T, trusted ...string) (*Inspector, *hands) {
+func newInspector(t *testing.T, trusted ...string) (*Inspector, *testx.Clock) {
 	t.Helper()
-	clock := &hands{at: time.Unix(1_000_000, 0)}
-	i, err := NewInspector(InspectorConfig{Trusted: trusted, Timeout: time.Minute}, hclog.NewNullLogger(), clock.now)
+	clock := testx.NewClock(time.Unix(1_000_000, 0))
+	i, err := NewInspector(InspectorConfig{Trusted: trusted, Timeout: time.Minute}, hclog.NewNullLogger(), clock.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,10 +56,10 @@ func TestFacts(t *testing.T) {
 	}
 	check("at first", 1, 3) // list, manifest, config
 	check("at once again", 1, 3)
-	clock.move(namesKept)
+	clock.Advance(namesKept)
 	check("a job later", 2, 3) // a digest that is known costs no fetch
 	want.Digest = s.tag("team/app:1", s.image(config))
-	clock.move(namesKept)
+	clock.Advance(namesKept)
 	check("with a new image", 3, 5)
 	got := i.Facts(t.Context(), s.host+"/team/app:9@"+want.Digest, nil)
 	if got.Digest != want.Digest {
@@ -100,7 +82,7 @@ func TestALoginIsUsed(t *testing.T) {
 			t.Errorf("with %s: got %+v", who, got)
 		}
 	}
-	clock.move(namesKept)
+	clock.Advance(namesKept)
 	i.Facts(t.Context(), s.host+"/team/app:1", good)
 	if s.bearers != 1 {
 		t.Errorf("%d tokens were asked for, want 1", s.bearers)
@@ -182,7 +164,7 @@ func TestWhatRegistriesDoWrong(t *testing.T) {
 				t.Errorf("asked %d times more for another image (%+v), want rest: %v", asked.Load()-before, other, tt.rests)
 			}
 			before = asked.Load()
-			clock.move(mostRest)
+			clock.Advance(mostRest)
 			if i.Facts(t.Context(), s.host+"/team/third:1", nil); asked.Load() == before {
 				t.Error("the registry is never asked again")
 			}
@@ -200,8 +182,8 @@ func TestASlowRegistryHoldsUpOneJob(t *testing.T) {
 		<-r.Context().Done()
 		return true
 	}
-	clock := &hands{at: time.Unix(1_000_000, 0)}
-	i, err := NewInspector(InspectorConfig{Trusted: []string{s.host}, Timeout: time.Millisecond}, hclog.NewNullLogger(), clock.now)
+	clock := testx.NewClock(time.Unix(1_000_000, 0))
+	i, err := NewInspector(InspectorConfig{Trusted: []string{s.host}, Timeout: time.Millisecond}, hclog.NewNullLogger(), clock.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -215,7 +197,7 @@ func TestASlowRegistryHoldsUpOneJob(t *testing.T) {
 	}
 	// The rest grows while it does not answer, and ends with an answer.
 	domain, _, _ := strings.Cut(s.host+"/x", "/")
-	clock.move(leastRest)
+	clock.Advance(leastRest)
 	i.Facts(t.Context(), s.host+"/team/app:1", nil)
 	if h, _ := i.hosts.Get(domain); h.wait != 2*leastRest {
 		t.Errorf("the second rest is %s", h.wait)
