@@ -14,7 +14,7 @@ import (
 
 // Version names the meaning of the language as this package reads it. Whoever
 // keeps results must keep it with them and drop them when it changes.
-const Version = "9"
+const Version = "10"
 
 // DefaultFile is where a repository keeps its config.
 const DefaultFile = ".circleci/config.yml"
@@ -23,7 +23,8 @@ const DefaultFile = ".circleci/config.yml"
 type Options struct {
 	// File is the name that errors show; "" means DefaultFile.
 	File string
-	// MaxBytes of the text; 0 means 1 MiB.
+	// MaxBytes of the text and of its orbs together; 0 means 1 MiB. Other limits
+	// of their size grow with it, see document.LimitsFor.
 	MaxBytes int
 	// Panicked is told when the compiler itself broke, for the operator's log;
 	// the user gets a sentence. May be nil.
@@ -84,7 +85,7 @@ type stopped struct{}
 // could not answer.
 func Compile(ctx context.Context, request core.CompileRequest, options Options) (core.CompileResult, error) {
 	return compileWith(ctx, request, options, func(c *compiler) core.CompileResult {
-		return c.compile(document.Limits{Bytes: options.MaxBytes})
+		return c.compile(document.LimitsFor(options.MaxBytes))
 	})
 }
 

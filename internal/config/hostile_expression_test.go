@@ -37,8 +37,8 @@ func hostileExpressions() map[string][2]string {
 	long := strings.Repeat("a ", 600)
 	return map[string][2]string{
 		"an expression in a dive": {job("", "run: '<< "+strings.Repeat("(", 2000)+" >>'"), "100 levels deep; that is the limit"},
-		"a long expression":       {job("", "run: '<< "+strings.Repeat("1 or ", 75_000)+"1 >>'"), "less than 2048 characters"},
-		"different expressions":   {job("", steps(distinct.String(), "run")), "3000 different expressions; that is the limit"},
+		"a long expression":       {job("", "run: '<< "+strings.Repeat("1 or ", 55_000)+"1 >>'"), "less than 2048 characters"},
+		"different expressions":   {job("", steps(distinct.String(), "run")), "2000 different expressions; that is the limit"},
 		"sections in a dive":      {job("f: {type: boolean, default: true}", "run: '"+strings.Repeat("<<# parameters.f >>", 50_000)+"'"), "50 levels deep; that is the limit"},
 		"unclosed tags":           {job("", "run: '"+strings.Repeat("<<", 400_000)+"'"), "Expected expression after '<<'"},
 		"escapes and a mistake":   {job("", "run: '"+strings.Repeat(`\<<>>`, 150_000)+"<<'"), "Expected expression after '<<'"},
@@ -49,7 +49,7 @@ func hostileExpressions() map[string][2]string {
 		},
 		"large patterns": {job("", steps(patterns.String(), "when")), "units of work; that is the limit"},
 		"a pattern on a long text": {
-			job("t: {type: string, default: '"+strings.Repeat("a", 150_000)+"'}", "{when: {condition: '<< parameters.t matches /(a*)*(a*)*(a*)*(a*)*b/ >>', steps: []}}"),
+			job("t: {type: string, default: '"+strings.Repeat("a", 100_000)+"'}", "{when: {condition: '<< parameters.t matches /(a*)*(a*)*(a*)*(a*)*b/ >>', steps: []}}"),
 			"units of work; that is the limit",
 		},
 		"one expression, often": {

@@ -89,17 +89,21 @@ func parts(count int) string {
 func TestLargeConfigsHaveRoom(t *testing.T) {
 	t.Parallel()
 	many, orbs := largeConfig()
+	limits := document.LimitsFor(0)
 	for name, text := range map[string]string{"500 jobs, written out": written(500), "a matrix of 500 pairs": products(1, 20, 25), "a matrix of 500 parts": parts(500), "1,400 lines with 5 orbs": many} {
 		result, c := bomb{text: text, orbs: orbs.sources}.compile()
 		if result.Plan == nil {
 			t.Fatalf("%s: %v", name, result.Errors)
 		}
+		size := c.loader.size // with the orbs
+		if len(orbs.sources) == 0 || size.Bytes == 0 {
+			size = document.Measure(text)
+		}
 		for _, used := range []struct {
 			what        string
 			count, most int
 		}{
-			{"values", document.Values(text), 25_000}, {"words", len(strings.Fields(text)), 160_000}, {"lines", strings.Count(text, "\n"), 40_000},
-			{"values of orbs", c.loader.values, maxOrbValues}, {"bytes of orbs", c.loader.bytes, maxOrbBytes},
+			{"bytes", size.Bytes, limits.Bytes}, {"values", size.Values, limits.Values}, {"words", size.Words, limits.Words}, {"lines", size.Lines, limits.Lines},
 			{"units of work", c.work, maxWork}, {"expressions", len(c.expressions), maxExpressions}, {"steps", c.stepCount, maxSteps},
 		} {
 			t.Logf("%s: %d of %d %s", name, used.count, used.most, used.what)
@@ -155,4 +159,19 @@ func benchmarkCompileWith(b *testing.B, text string, options Options) {
 	}
 	b.ReportMetric(float64(compiled)/float64(decoded), "compile/decode")
 	b.ReportMetric(float64(compiled)/float64(b.N), "compile-ns")
+}
+
+// Who permits larger configs permits more of everything that makes one large.
+func TestLargerConfigsArePermitted(t *testing.T) {
+	t.Parallel()
+	text := written(1_100)
+	for most, want := range map[int]string{0: "25000 values", 1 << 20: "25000 values", 2 << 20: ""} {
+		result, err := Compile(t.Context(), core.CompileRequest{Config: text}, Options{MaxBytes: most})
+		if err != nil || (result.Plan != nil) != (want == "") {
+			t.Errorf("%d bytes: %v, %v", most, result.Errors, err)
+		}
+		if want != "" && !strings.Contains(fmt.Sprint(result.Errors), want) {
+			t.Errorf("%d bytes: got %v", most, result.Errors)
+		}
+	}
 }

@@ -86,11 +86,11 @@ func (c *OrbCache) source(digest string) *orbSource {
 }
 
 // read returns the source of a text whose digest the caller has checked and
-// whose values it has counted. Those who ask for one at the same time wait for
+// which it has measured. Those who ask for one at the same time wait for
 // one to read it.
-func (c *OrbCache) read(digest, text string, values int, limits document.Limits) *orbSource {
-	once := sync.OnceValue(func() *orbSource { return readOrbSource(digest, text, values, limits) })
-	size := smallSize + len(text) + valueSize*values
+func (c *OrbCache) read(digest, text string, measured document.Size, limits document.Limits) *orbSource {
+	once := sync.OnceValue(func() *orbSource { return readOrbSource(digest, text, measured, limits) })
+	size := smallSize + len(text) + valueSize*measured.Values
 	return c.put(orbCacheKey{kind: "source", name: digest}, once, size).(func() *orbSource)()
 }
 

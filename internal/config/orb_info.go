@@ -23,7 +23,7 @@ type OrbInfo struct {
 // the orbs that it refers to have to be there.
 func ReadOrb(source string) (OrbInfo, []core.ConfigError) {
 	r := orbReader{lines: document.NewLines(source)}
-	root, err := document.Parse(source, document.Limits{Bytes: 16 << 20})
+	root, err := document.Parse(source, document.LimitsFor(len(source)))
 	if err != nil {
 		var e *document.Error
 		if !errors.As(err, &e) {

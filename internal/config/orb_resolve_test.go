@@ -168,13 +168,17 @@ func hostileOrbs() map[string]struct {
 		long["a/o0@1.0.0"] += fmt.Sprintf("  o%d: a/o%d@1.0.0\n", i+1, i+1)
 		long[fmt.Sprintf("a/o%d@1.0.0", i+1)] = fmt.Sprintf("description: %s%d\n", strings.Repeat("a", 1_000_000), i)
 	}
-	pairs := map[string]string{"a/o0@1.0.0": "orbs: {o1: a/o1@1.0.0, o2: a/o2@1.0.0, o3: a/o3@1.0.0}\n"}
+	three := "orbs: {o1: a/o1@1.0.0, o2: a/o2@1.0.0, o3: a/o3@1.0.0}\n"
+	pairs, lines, words := map[string]string{"a/o0@1.0.0": three}, map[string]string{"a/o0@1.0.0": three}, map[string]string{"a/o0@1.0.0": three}
 	for i := range 3 {
 		var text strings.Builder
-		for k := range 6_900 {
+		for k := range 6_100 {
 			fmt.Fprintf(&text, "k%d-%d: v\n", i, k)
 		}
-		pairs[fmt.Sprintf("a/o%d@1.0.0", i+1)] = text.String()
+		name := fmt.Sprintf("a/o%d@1.0.0", i+1)
+		pairs[name] = text.String()
+		lines[name] = fmt.Sprintf("description: %d\n%s", i, strings.Repeat(" ccccccccccccccc ccccccc\n", 11_900))
+		words[name] = fmt.Sprintf("description: %d\n%s", i, strings.Repeat(strings.Repeat(" cccc", 10)+"\n", 5_950))
 	}
 	return map[string]struct {
 		sources map[string]string
@@ -184,10 +188,12 @@ func hostileOrbs() map[string]struct {
 		"many":               {many, "100 orbs"},
 		"orbs that double":   {doubling, "10 levels"},
 		"calls that double":  {map[string]string{"a/o0@1.0.0": calls}, "25000 steps"},
-		"values":             {wide, "28000 values"},
-		"pairs":              {pairs, "28000 values"},
-		"bytes":              {long, "1179648 bytes"},
-		"one that is large":  {map[string]string{"a/o0@1.0.0": strings.Repeat("#", 2<<20)}, "1179648"},
+		"values":             {wide, "25000 values"},
+		"pairs":              {pairs, "25000 values"},
+		"lines":              {lines, "24000 lines"},
+		"words":              {words, "120000 words"},
+		"bytes":              {long, "1048576 bytes"},
+		"one that is large":  {map[string]string{"a/o0@1.0.0": strings.Repeat("#", 2<<20)}, "1048576 bytes together"},
 		"one that is nested": {map[string]string{"a/o0@1.0.0": "a: " + strings.Repeat("[", 200) + strings.Repeat("]", 200)}, "nested"},
 	}
 }

@@ -17,13 +17,12 @@ type orbSource struct {
 	root     *document.Node // of what could be read of it
 	template *module        // nil when the text is no orb at all
 	problems *problems
-	bytes    int
-	values   int
+	size     document.Size
 }
 
 // readOrbSource reads a text.
-func readOrbSource(digest, text string, values int, limits document.Limits) *orbSource {
-	s := &orbSource{digest: digest, place: newSource(digest, text), bytes: len(text), values: values}
+func readOrbSource(digest, text string, size document.Size, limits document.Limits) *orbSource {
+	s := &orbSource{digest: digest, place: newSource(digest, text), size: size}
 	s.place.digest = digest
 	c := &compiler{problems: newProblems("", ""), ctx: context.Background(), read: func(string) {}, reuse: true}
 	c.main = s.place

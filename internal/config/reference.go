@@ -24,11 +24,9 @@ type OrbResolver interface {
 
 // Limits of the orbs of one config.
 const (
-	maxOrbs      = 100     // references, each counted once
-	maxOrbDepth  = 10      // orbs that use orbs
-	maxOrbBytes  = 9 << 17 // of the config and all sources together
-	maxOrbValues = 28_000  // of the config and all sources together, counted as document.Values does
-	maxReference = 1000    // bytes
+	maxOrbs      = 100  // references, each counted once
+	maxOrbDepth  = 10   // orbs that use orbs
+	maxReference = 1000 // bytes
 )
 
 var (
@@ -40,16 +38,15 @@ var (
 type loader struct {
 	resolver OrbResolver
 	cache    *OrbCache
-	limits   document.Limits
+	limits   document.Limits // of each orb, and of the config and its orbs together
 	lock     map[string]core.LockedOrb
 	replay   *loader // where to look instead of asking anyone; see checkLoaded
 
 	byRef    map[string]*loaded // nil value: could not be had, which was told
 	byDigest map[string]*loaded
-	order    []*loaded // as they were asked for
-	open     []*loaded // being read, the outermost first
-	bytes    int
-	values   int
+	order    []*loaded     // as they were asked for
+	open     []*loaded     // being read, the outermost first
+	size     document.Size // of the config and all sources together
 	// unanswered is why the compilation has no answer.
 	unanswered error
 }
@@ -66,8 +63,10 @@ type loaded struct {
 }
 
 func newLoader(request core.CompileRequest, options Options) *loader {
+	limits := document.LimitsFor(options.MaxBytes)
+	limits.Name = "orb"
 	l := &loader{
-		resolver: options.Orbs, cache: options.Cache, limits: document.Limits{Bytes: options.MaxBytes, Name: "orb"},
+		resolver: options.Orbs, cache: options.Cache, limits: limits,
 		byRef: map[string]*loaded{}, byDigest: map[string]*loaded{}, lock: make(map[string]core.LockedOrb, len(request.Orbs)),
 	}
 	for _, o := range request.Orbs {
@@ -211,25 +210,19 @@ func (c *compiler) readLoaded(o *loaded, alias string, n *document.Node) {
 
 // spendOrb counts a source, before it is read, and ends the compilation when
 // all are too much.
-func (c *compiler) spendOrb(locked core.LockedOrb, bytes, values int, n *document.Node) {
+func (c *compiler) spendOrb(locked core.LockedOrb, size document.Size, n *document.Node) {
 	l := c.loader
 	if l.byDigest[locked.Digest] != nil {
 		return
 	}
-	if l.bytes == 0 {
-		l.bytes, l.values = len(c.request.Config), document.Values(c.request.Config)
+	if l.size == (document.Size{}) {
+		l.size = document.Measure(c.request.Config)
 	}
-	l.bytes += bytes
-	l.values += values
-	switch {
-	case l.bytes > maxOrbBytes:
-		c.fail(n, fmt.Sprintf("The config and its orbs are longer than %d bytes together; that is the limit", maxOrbBytes), "use fewer or smaller orbs")
-	case l.values > maxOrbValues:
-		c.fail(n, fmt.Sprintf("The config and its orbs have more than %d values together; that is the limit", maxOrbValues), "use fewer or smaller orbs")
-	default:
-		return
+	l.size = l.size.Plus(size)
+	if limit, _ := l.limits.Beyond(l.size); limit != "" {
+		c.fail(n, fmt.Sprintf("The config and its orbs have more than %s together; that is the limit", limit), "use fewer or smaller orbs")
+		panic(stopped{})
 	}
-	panic(stopped{})
 }
 
 // fetch returns the source of a reference: the one that was locked, one that is
@@ -244,7 +237,7 @@ func (c *compiler) fetch(ref string, n *document.Node) (*orbSource, core.LockedO
 		return o.source, o.locked, true
 	}
 	if l.cache == nil { // of this compilation alone
-		l.cache = NewOrbCache(10 * maxOrbBytes)
+		l.cache = NewOrbCache(10 * l.limits.Bytes)
 	}
 	locked, decided := l.lock[ref]
 	if !decided && ExactReference(ref) {
@@ -252,7 +245,7 @@ func (c *compiler) fetch(ref string, n *document.Node) (*orbSource, core.LockedO
 	}
 	if decided {
 		if s := l.cache.source(locked.Digest); s != nil {
-			c.spendOrb(locked, s.bytes, s.values, n)
+			c.spendOrb(locked, s.size, n)
 			return s, locked, true
 		}
 	}
@@ -275,9 +268,9 @@ func (c *compiler) fetch(ref string, n *document.Node) (*orbSource, core.LockedO
 	if !decided && ExactReference(ref) {
 		l.cache.keepExact(c.request.OrganizationID, ref, locked)
 	}
-	values := document.Values(answer.Source)
-	c.spendOrb(locked, len(answer.Source), values, n)
-	return l.cache.read(locked.Digest, answer.Source, values, l.limits), locked, true
+	size := document.Measure(answer.Source)
+	c.spendOrb(locked, size, n)
+	return l.cache.read(locked.Digest, answer.Source, size, l.limits), locked, true
 }
 
 // unanswered tells why a reference has no orb, or gives up where nobody can say.

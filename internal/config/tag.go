@@ -50,7 +50,7 @@ type tagFailure struct{ message, way string }
 // Limits of templates.
 const (
 	maxSections    = 50    // around one another
-	maxExpressions = 3_000 // different ones in a config
+	maxExpressions = 2_000 // different ones in a config
 )
 
 const (

@@ -44,7 +44,7 @@ type matchedText struct {
 // do. A unit is about the time in which a tag is put in. The weights below are
 // of work whose units take as long as several.
 const (
-	maxWork       = 750_000
+	maxWork       = 500_000
 	nameWeight    = 12  // a name of an expression
 	givenWeight   = 5   // an argument of a call
 	patternWeight = 10  // an instruction of a pattern

@@ -229,7 +229,7 @@ func (p *packer) parse(name string) (*document.Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	node, err := document.Parse(text, document.Limits{Bytes: maxFile})
+	node, err := document.Parse(text, document.LimitsFor(maxFile))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", placeOf(name, err), err)
 	}

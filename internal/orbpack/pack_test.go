@@ -166,7 +166,7 @@ func FuzzPack(f *testing.F) {
 	f.Add("steps:\n  - run: |\n      a\n\n  - x: [1, \"2\", on, ~]\n", "a\n<<b\n")
 	f.Fuzz(func(t *testing.T, command, script string) {
 		fsys := files("commands/a.yml", command, "s", script)
-		before, err := document.Parse(command, document.Limits{Bytes: maxFile})
+		before, err := document.Parse(command, document.LimitsFor(maxFile))
 		if err != nil || strings.Contains(command, "include") {
 			return
 		}

@@ -93,7 +93,7 @@ func mistakenLine(source, message string, reported int) int {
 		return reported
 	case strings.Contains(message, "',' or"):
 		return reported + 1
-	case Values(source) > maxLocated || len(source) > maxLocatedBytes:
+	case Measure(source).Values > maxLocated || len(source) > maxLocatedBytes:
 		return reported
 	}
 	lines := strings.SplitAfter(source, "\n")

@@ -26,7 +26,7 @@ func FuzzParse(f *testing.F) {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		limits := Limits{Bytes: 1 << 16, Nodes: 2_000, Expanded: 10_000, ExpandedBytes: 1 << 18, Depth: 50}
+		limits := Limits{Size: Size{Bytes: 1 << 16, Values: 2_000}, Expanded: 10_000, ExpandedBytes: 1 << 18, Depth: 50}
 		n, err := Parse(text, limits)
 		if err == nil {
 			if nodes, bytes := n.Size(); nodes > limits.Expanded || bytes > limits.ExpandedBytes {

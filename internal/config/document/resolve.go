@@ -231,9 +231,9 @@ func short(key string) string {
 func (r *resolver) merge(n *Node, seen *index, from *Node) error {
 	switch from.Kind {
 	case Map:
-		if r.merged += len(from.Keys); r.merged > r.limits.Nodes {
+		if r.merged += len(from.Keys); r.merged > r.limits.Values {
 			return &Error{
-				Message:    fmt.Sprintf("The merge keys copy more than %d values; that is the limit", r.limits.Nodes),
+				Message:    fmt.Sprintf("The merge keys copy more than %d values; that is the limit", r.limits.Values),
 				Suggestion: "merge smaller mappings",
 				Line:       from.Line, Column: from.Column,
 			}

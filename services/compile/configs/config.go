@@ -17,8 +17,9 @@ type Config struct {
 	AllowLocalRepositories bool `hcl:"allow_local_repositories,optional"`
 	// FetchTimeout is how long one repository may take. Default: 1m.
 	FetchTimeout string `hcl:"fetch_timeout,optional"`
-	// MaxConfigBytes is the size of a config beyond which it is refused.
-	// Default: 1048576 (1 MiB).
+	// MaxConfigBytes is the size of a config, together with its orbs, beyond
+	// which it is refused. Twice as many bytes may hold twice as many values,
+	// words and lines. Default: 1048576 (1 MiB).
 	MaxConfigBytes int `hcl:"max_config_bytes,optional"`
 	// MaxFetchBytes is how much one fetch may bring over the network, or a
 	// bundle hold. Default: 1073741824 (1 GiB).
