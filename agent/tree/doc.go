@@ -10,13 +10,16 @@
 // not for files.
 //
 // Kept are names of any length and bytes, symbolic links as they are, hard
-// links among the packed files, permissions, modification times to the
-// nanosecond, empty folders, and holes of files. Not kept are owners (files
-// belong to who unpacks), set-user-ID and set-group-ID bits, and sockets, pipes
-// and devices, of which packing tells.
+// links among the files of a root, permissions, the sticky bit of folders,
+// modification times to the nanosecond, empty folders, and holes of files larger
+// than 128 KiB. Not kept are owners (files belong to who unpacks), set-user-ID
+// and set-group-ID bits, extended attributes and capabilities, and sockets, pipes
+// and devices, of which packing tells. A file that changes while it is read has
+// the length that it had at first; one that cannot be read is an error.
 //
-// The tar is in the PAX format. A file with holes has the record
-// MUSTER.sparse with its length, and before its data the map of where they lie.
+// The tar is in the PAX format, and a file with holes is as GNU tar has it since
+// version 1.0 of its format: the map of where the data lies comes before that.
+// Tests hold all of it to GNU tar.
 //
 // # What cannot happen
 //

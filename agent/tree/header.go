@@ -5,6 +5,7 @@ package tree
 import (
 	"archive/tar"
 	"bytes"
+	"path"
 	"strconv"
 	"time"
 )
@@ -38,7 +39,7 @@ func padding(size int64) int { return int(-size & (blockSize - 1)) }
 func appendHeader(dst []byte, e *entry) []byte {
 	var records [256]byte
 	if r := appendRecords(records[:0], e); len(r) > 0 {
-		pax := entry{name: "PaxHeaders/entry", kind: tar.TypeXHeader, mode: 0o644, size: int64(len(r)), mtime: time.Unix(0, 0)}
+		pax := entry{name: "PaxHeaders/entry", kind: tar.TypeXHeader, mode: 0o644, size: int64(len(r)), mtime: time.Unix(0, 0), sparse: -1}
 		dst = appendBlock(dst, &pax)
 		dst = append(dst, r...)
 		dst = append(dst, zeros[:padding(int64(len(r)))]...)
@@ -49,8 +50,8 @@ func appendHeader(dst []byte, e *entry) []byte {
 // appendRecords appends what does not fit into a header's block, or not
 // exactly.
 func appendRecords(dst []byte, e *entry) []byte {
-	if !fits(e.name) {
-		dst = appendRecord(dst, "path", e.name)
+	if name := e.stored(); !fits(name) {
+		dst = appendRecord(dst, "path", name)
 	}
 	if e.link != "" && !fits(e.link) {
 		dst = appendRecord(dst, "linkpath", e.link)
@@ -61,10 +62,23 @@ func appendRecords(dst []byte, e *entry) []byte {
 	if seconds := e.mtime.Unix(); seconds < 0 || seconds >= maxOctal || e.mtime.Nanosecond() != 0 {
 		dst = appendRecord(dst, "mtime", paxTime(e.mtime))
 	}
-	if e.sparse >= 0 && e.kind == tar.TypeReg && e.size > 0 {
-		dst = appendRecord(dst, recordSparse, strconv.FormatInt(e.sparse, 10))
+	if e.sparse >= 0 {
+		dst = appendRecord(dst, gnuSparse+"major", "1")
+		dst = appendRecord(dst, gnuSparse+"minor", "0")
+		dst = appendRecord(dst, gnuSparse+"name", e.name)
+		dst = appendRecord(dst, gnuSparse+"realsize", strconv.FormatInt(e.sparse, 10))
 	}
 	return dst
+}
+
+// stored is the name that stands where names do. That of a file with holes is
+// another, as GNU tar's is, so that who does not know of holes unpacks the map
+// and the data to a name that says so.
+func (e *entry) stored() string {
+	if e.sparse < 0 {
+		return e.name
+	}
+	return path.Join(path.Dir(e.name), "GNUSparseFile.0", path.Base(e.name))
 }
 
 // fits tells whether a name can stand in a block as it is.
@@ -115,7 +129,7 @@ func appendBlock(dst []byte, e *entry) []byte {
 	at := len(dst)
 	dst = append(dst, zeros[:]...)
 	b := dst[at:]
-	copy(b[:100], e.name)
+	copy(b[:100], e.stored())
 	octal(b[100:107], int64(e.mode))
 	octal(b[108:115], 0) // owner
 	octal(b[116:123], 0) // group

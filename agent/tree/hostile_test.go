@@ -212,6 +212,64 @@ func TestMapsOfHolesAreHeldToTheFile(t *testing.T) {
 	}
 }
 
+// TestRecordsOfHoles: those of other formats, and those that lack something.
+func TestRecordsOfHoles(t *testing.T) {
+	t.Parallel()
+	block := func(text string) string { return text + strings.Repeat("\x00", padding(int64(len(text)))) }
+	data := block("1\n5\n3\n") + "123"
+	records := func(change ...string) string {
+		pairs := [][2]string{{"major", "1"}, {"minor", "0"}, {"name", "real"}, {"realsize", "10"}}
+		var all []byte
+		for _, p := range pairs {
+			for i := 0; i < len(change); i += 2 {
+				if p[0] == change[i] {
+					p[1] = change[i+1]
+				}
+			}
+			if p[1] != "" {
+				all = appendRecord(all, gnuSparse+p[0], p[1])
+			}
+		}
+		return string(all)
+	}
+	for name, c := range map[string]struct {
+		records string
+		kind    byte
+		fine    bool
+	}{
+		"all of them":      {records(), tar.TypeReg, true},
+		"another path":     {records() + string(appendRecord(nil, "path", "later")), tar.TypeReg, true},
+		"another format":   {records("major", "0"), tar.TypeReg, false},
+		"a later one":      {records("minor", "1"), tar.TypeReg, false},
+		"no name":          {records("name", ""), tar.TypeReg, false},
+		"a name elsewhere": {records("name", "../real"), tar.TypeReg, false},
+		"no length":        {records("realsize", ""), tar.TypeReg, false},
+		"a short length":   {records("realsize", "7"), tar.TypeReg, false},
+		"a negative one":   {records("realsize", "-1"), tar.TypeReg, false},
+		"no number":        {records("realsize", "x"), tar.TypeReg, false},
+		"one unknown":      {records() + string(appendRecord(nil, gnuSparse+"map", "0,1")), tar.TypeReg, false},
+		"of a link":        {records(), tar.TypeSymlink, false},
+	} {
+		var out []byte
+		for _, e := range []struct {
+			entry
+			content string
+		}{{entry{name: "records", kind: tar.TypeXHeader, sparse: -1}, c.records}, {entry{name: "stored", kind: c.kind, link: "x", sparse: -1}, data}} {
+			e.size = int64(len(e.content))
+			out = append(append(append(out, appendBlock(nil, &e.entry)...), e.content...), zeros[:padding(e.size)]...)
+		}
+		to := t.TempDir()
+		err := Unpack(t.Context(), bytes.NewReader(out), UnpackOptions{Root: to})
+		if (err == nil) != c.fine {
+			t.Errorf("%s: got %v", name, err)
+		}
+		got, _ := os.ReadFile(filepath.Join(to, "real"))
+		if want := "\x00\x00\x00\x00\x00123\x00\x00"; c.fine && string(got) != want {
+			t.Errorf("%s: got %q, want %q", name, got, want)
+		}
+	}
+}
+
 // FuzzUnpack: whatever the bytes are, nothing beside the folder changes.
 func FuzzUnpack(f *testing.F) {
 	f.Add(tarOf(f, file("a", "x"), directory("d"), link("d/l", "../.."), hard("h", "a"), file("d/l/x", "y")))
@@ -219,6 +277,8 @@ func FuzzUnpack(f *testing.F) {
 	f.Add(tarOf(f, directory("way out"), file("way out/file", "x"), hard("way out/h", "way out/file")))
 	f.Add(tarOf(f, sparse("4000000", "1\n100\n5\n"+strings.Repeat("\x00", 502)+"12345")))
 	f.Add(tarOf(f, file(strings.Repeat("n", 300), "x")))
+	hole := entry{name: "way out/hole", kind: tar.TypeReg, size: 517, sparse: 4_000_000}
+	f.Add(append(appendHeader(nil, &hole), "1\n100\n5\n"+strings.Repeat("\x00", 503)+"12345"...))
 	from := f.TempDir()
 	write(f, filepath.Join(from, "a/b"), "text")
 	f.Add(pack(f, PackOptions{}, Root{Path: from}))

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"io"
 	"io/fs"
-	"os"
 	"runtime"
 	"sync"
 	"time"
@@ -40,17 +39,6 @@ type packer struct {
 	links map[inode]*linked
 	spare sync.Pool // buffers of small entries
 	chunk []byte
-}
-
-// inode is a file whatever it is called; hard links are kept within a root.
-type inode struct {
-	root     int
-	dev, ino uint64
-}
-
-type linked struct {
-	name string // the first
-	left uint64 // names that may still come
 }
 
 // Pack writes the files of roots to out as a tar. What changes while it is
@@ -146,6 +134,9 @@ func (p *packer) writeItem(it *item) error {
 			return err
 		}
 	}
+	if it.changed {
+		p.opts.Note("%s changed while it was read.", it.path)
+	}
 	p.opts.Count.Files.Add(1)
 	p.opts.Count.Bytes.Add(it.bytes)
 	return nil
@@ -189,19 +180,6 @@ func (p *packer) prepare(it *item) {
 	it.err = err
 }
 
-func prepareLink(it *item) error {
-	var info unix.Stat_t
-	if err := unix.Lstat(it.path, &info); err != nil {
-		return err
-	}
-	target, err := os.Readlink(it.path)
-	if err != nil {
-		return err
-	}
-	it.whole = appendHeader(nil, &entry{name: it.name, link: target, kind: tar.TypeSymlink, mode: 0o777, mtime: mtime(&info), sparse: -1})
-	return nil
-}
-
 func kindName(kind fs.FileMode) string {
 	switch {
 	case kind&fs.ModeSocket != 0:
@@ -213,6 +191,12 @@ func kindName(kind fs.FileMode) string {
 	default:
 		return "neither file, folder nor link"
 	}
+}
+
+// changed tells whether an open file is another than it was.
+func changed(fd int, before *unix.Stat_t) bool {
+	var now unix.Stat_t
+	return unix.Fstat(fd, &now) == nil && (now.Size != before.Size || now.Mtim != before.Mtim)
 }
 
 func mtime(info *unix.Stat_t) time.Time {
@@ -263,6 +247,7 @@ func (p *packer) prepareFile(it *item) error {
 	if err != nil {
 		return err
 	}
+	it.changed = changed(fd, &info)
 	if n < size { // it shrank; its header says so
 		e.size = int64(n)
 		whole = append(appendHeader(nil, &e), whole[len(head):][:n]...)

@@ -139,6 +139,7 @@ func (r *reader) content(e *entry) error {
 
 // finish puts what the records say in the place of what the block does.
 func (r *reader) finish(e *entry) error {
+	var holes sparseRecords
 	for rest := r.records; len(rest) > 0; {
 		digits, _, found := bytes.Cut(rest, []byte(" "))
 		length, err := strconv.Atoi(string(digits))
@@ -149,10 +150,18 @@ func (r *reader) finish(e *entry) error {
 		if !found {
 			return errTar
 		}
-		if err := e.record(key, value); err != nil {
+		if of, sparse := strings.CutPrefix(key, gnuSparse); sparse {
+			err = holes.record(of, value)
+		} else {
+			err = e.record(key, value)
+		}
+		if err != nil {
 			return err
 		}
 		rest = rest[length:]
+	}
+	if err := holes.apply(e); err != nil {
+		return err
 	}
 	return r.content(e)
 }
@@ -172,10 +181,6 @@ func (e *entry) record(key, value string) (err error) {
 		e.sparse, err = strconv.ParseInt(value, 10, 64)
 		if e.sparse < 0 {
 			err = errTar
-		}
-	default:
-		if strings.HasPrefix(key, "GNU.sparse.") {
-			err = errTar // its content is not what it looks like
 		}
 	}
 	if err != nil {

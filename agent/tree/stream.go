@@ -22,11 +22,13 @@ type roomy interface {
 
 // stream writes the entry of a large file, or of one with several names.
 func (p *packer) stream(it *item) error {
+	if it.kind&fs.ModeSymlink != 0 {
+		return p.streamLink(it)
+	}
 	var info unix.Stat_t
 	fd, err := open(it.path, &info)
 	if errors.Is(err, fs.ErrNotExist) {
-		p.opts.Note("%s was left out: it is no longer there.", it.path)
-		return nil
+		return p.lost(it)
 	}
 	if err != nil {
 		return core.Errorf(core.CodeInvalid, "%s cannot be read: %v", it.path, err)
@@ -62,31 +64,19 @@ func (p *packer) stream(it *item) error {
 		}
 		it.bytes += x.length
 	}
+	it.changed = !it.short && changed(fd, &info)
 	_, err = p.out.Write(zeros[:padding(e.size)])
 	return err
 }
 
-// firstName returns under which name a file is in the tar already, and else
-// notes this one.
-func (p *packer) firstName(it *item, info *unix.Stat_t) string {
-	if info.Nlink < 2 {
-		return ""
-	}
-	key := inode{it.root, info.Dev, info.Ino}
-	known, ok := p.links[key]
-	if !ok {
-		p.links[key] = &linked{name: it.name, left: uint64(info.Nlink) - 1}
-		return ""
-	}
-	if known.left--; known.left == 0 {
-		delete(p.links, key) // no further name can come: memory for trees of millions of links
-	}
-	return known.name
+// lost tells of a file that was there when its folder was listed.
+func (p *packer) lost(it *item) error {
+	p.opts.Note("%s was left out: it is no longer there.", it.path)
+	return nil
 }
 
 // copy writes a piece of a file, filled with zeroes where the file has shrunk.
 func (p *packer) copy(it *item, fd int, x extent) error {
-	ended := false
 	for done := int64(0); done < x.length; {
 		if p.ctx.Err() != nil {
 			return context.Cause(p.ctx)
@@ -97,10 +87,10 @@ func (p *packer) copy(it *item, fd int, x extent) error {
 			return core.Errorf(core.CodeInvalid, "%s cannot be read: %v", it.path, err)
 		}
 		if n == 0 {
-			if !ended {
+			if !it.short {
 				p.opts.Note("%s became shorter while it was read; the rest is filled with zeroes.", it.path)
 			}
-			ended, n = true, len(room)
+			it.short, n = true, len(room)
 			clear(room)
 		}
 		if err := p.advance(room[:n]); err != nil {

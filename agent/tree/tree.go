@@ -18,8 +18,14 @@ type Counter struct {
 	Bytes atomic.Int64 // of content
 }
 
-// recordSparse marks an entry whose data begins with a map.
-const recordSparse = "MUSTER.sparse"
+// Records of an entry whose data begins with a map of the file's holes.
+const (
+	// gnuSparse is what the keys begin with that GNU tar gave them, in the version
+	// 1.0 of its format.
+	gnuSparse = "GNU.sparse."
+	// recordSparse is the only one in older archives of ours.
+	recordSparse = "MUSTER.sparse"
+)
 
 // PlacesName is the name of a first entry that says where names lead to. It is
 // no name that a root can have.

@@ -29,13 +29,15 @@ type item struct {
 	path string
 	kind fs.FileMode
 
-	done   chan struct{} // closed when the fields below are there
-	whole  []byte        // the finished entry, when it is small
-	buffer *[]byte       // that whole lies in
-	later  bool          // it is read when its turn comes
-	gone   string        // why it is left out; "" when it is not
-	bytes  int64
-	err    error
+	done    chan struct{} // closed when the fields below are there
+	whole   []byte        // the finished entry, when it is small
+	buffer  *[]byte       // that whole lies in
+	later   bool          // it is read when its turn comes
+	short   bool          // it became so while it was read, and was filled with zeroes
+	changed bool          // in another way meanwhile
+	gone    string        // why it is left out; "" when it is not
+	bytes   int64
+	err     error
 }
 
 // walker lists files in the order of the tar.
