@@ -35,7 +35,7 @@ build: ## Build muster and muster-agent into bin/
 	@CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/ ./cmd/...
 
 .PHONY: tools
-tools: ## Get Nomad, Consul, Vault and the autoscaler: from PATH, or built once
+tools: ## Get Nomad, Consul, Vault, the autoscaler and an S3 server: from PATH, or built once
 	@scripts/tools.sh
 
 .PHONY: system-packages
@@ -53,6 +53,7 @@ e2e: tools system-packages ## End-to-end tests on real Nomad, Consul, Vault, Pos
 	scripts/tools.sh circleci
 	MUSTER_CIRCLECI=$(CIRCLECI) go test -count=1 -tags=e2e -v -run 'TestCommandLineOfCircleCI' ./e2e
 	PATH="$$PATH:$(TOOLS)" MUSTER_REQUIRE_TOOLS=1 go test -count=1 ./internal/testx/... ./internal/firewall/... ./internal/bootstrap/... ./internal/secrets/... ./internal/resolve/... ./services/dispatch/placements/cluster/...
+	PATH="$$PATH:$(TOOLS)" MUSTER_REQUIRE_TOOLS=1 go test -count=1 -run 'RealS3' ./internal/objects ./services/gather/output
 	PATH="$$PATH:$(TOOLS)" MUSTER_REQUIRE_TOOLS=1 MUSTER_CIRCLECI=$(CIRCLECI) go test -count=1 -timeout=45m -tags=e2e -v -run 'TestCluster' ./e2e
 
 .PHONY: check

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MPL-2.0
 #
-# Makes sure that Nomad, Consul, Vault and the autoscaler are at hand: those on
-# PATH are used; the others are built from the versions pinned in tools/<name>
-# and kept outside the checkout, so that it happens once a machine.
+# Makes sure that Nomad, Consul, Vault, the autoscaler and an S3 server are at
+# hand: those on PATH are used; the others are built from the versions pinned in
+# tools/<name> and kept outside the checkout, so that it happens once a machine.
 #
-#   scripts/tools.sh             all four
+#   scripts/tools.sh             all five
 #   scripts/tools.sh nomad ...   some of them
 #   scripts/tools.sh circleci    CircleCI's command line, for the tests; never
 #                                from PATH, where muster-agent may have that name
@@ -15,9 +15,16 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 cache="${MUSTER_TOOLS_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/muster/tools}"
-all=(nomad consul vault nomad-autoscaler)
+all=(nomad consul vault nomad-autoscaler versitygw)
 
-module() { case $1 in circleci) echo github.com/CircleCI-Public/circleci-cli ;; *) echo "github.com/hashicorp/$1" ;; esac }
+module() {
+  case $1 in
+  circleci) echo github.com/CircleCI-Public/circleci-cli ;;
+  versitygw) echo github.com/versity/versitygw ;;
+  *) echo "github.com/hashicorp/$1" ;;
+  esac
+}
+program() { case $1 in versitygw) echo "$(module "$1")/cmd/$1" ;; *) module "$1" ;; esac }
 version() { awk -v m="$(module "$1")" '{ for (i = 1; i < NF; i++) if ($i == m) { print $(i + 1); exit } }' "tools/$1/go.mod"; }
 
 if [ "${1:-}" = --path ]; then
@@ -46,7 +53,7 @@ for tool; do
   echo "$tool: building $wanted; on two cores this takes 2 to 15 minutes, once"
   mkdir -p "$(dirname "$out")"
   started=$SECONDS
-  (cd "tools/$tool" && go build -trimpath -ldflags '-s -w' -o "$out.part" "$(module "$tool")")
+  (cd "tools/$tool" && go build -trimpath -ldflags '-s -w' -o "$out.part" "$(program "$tool")")
   mv "$out.part" "$out"
   echo "$tool: $out (built in $((SECONDS - started)) s)"
 done

@@ -125,6 +125,7 @@ func TestLibrariesHaveOneDoor(t *testing.T) {
 		{"github.com/hashicorp/vault/api", []string{"internal/secrets", "internal/bootstrap", "e2e"}, "use internal/secrets"},
 		{"github.com/hashicorp/consul/api", []string{"internal/resolve", "internal/bootstrap", "e2e"}, "use internal/resolve"},
 		{"gocloud.dev", []string{"internal/objects"}, "use internal/objects"},
+		{"github.com/aws/aws-sdk-go-v2/service/s3", []string{"internal/objects"}, "use internal/objects"},
 		{"modernc.org/sqlite", []string{"internal/store"}, "use internal/store"},
 		{"github.com/jackc/pgx", []string{"internal/store", "internal/hints", "internal/bootstrap", "e2e"}, "use internal/store"},
 		{"github.com/moby/moby", []string{"services/dispatch/placements/cluster"}, "ask placements"},

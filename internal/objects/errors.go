@@ -26,10 +26,22 @@ func translate(err error, key string) error {
 		return &core.Error{Code: core.CodeUnavailable, Message: "the bucket of the object store does not exist", Err: err}
 	case gcerrors.Code(err) == gcerrors.NotFound:
 		return &core.Error{Code: core.CodeNotFound, Message: "there is no object " + key, Err: err}
-	case gcerrors.Code(err) == gcerrors.PermissionDenied:
+	case gcerrors.Code(err) == gcerrors.PermissionDenied || refused(apiCode(err)):
 		return &core.Error{Code: core.CodeUnavailable, Message: "the object store refuses this service's credentials", Err: err}
 	default:
 		return &core.Error{Code: core.CodeUnavailable, Message: "the object store cannot be used now", Err: err}
+	}
+}
+
+// refused tells the codes of the S3 protocol for credentials that are not taken;
+// the library knows the first alone.
+func refused(code string) bool {
+	switch code {
+	case "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "ExpiredToken",
+		"XAdminUserNotFound": // versitygw's word for the second, with a status of 404
+		return true
+	default:
+		return false
 	}
 }
 

@@ -18,13 +18,14 @@ import (
 	"github.com/muster-ci/muster/core"
 	"github.com/muster-ci/muster/internal/objects"
 	"github.com/muster-ci/muster/internal/objects/objectstest"
+	"github.com/muster-ci/muster/internal/testx"
 )
 
 // TestMain gives the AWS SDK credentials, which it takes from the environment,
 // and keeps it away from the developer's own.
 func TestMain(m *testing.M) {
 	for name, value := range map[string]string{
-		"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_SESSION_TOKEN": "", "AWS_PROFILE": "",
+		"AWS_ACCESS_KEY_ID": testx.S3AccessKey, "AWS_SECRET_ACCESS_KEY": testx.S3SecretKey, "AWS_SESSION_TOKEN": "", "AWS_PROFILE": "",
 		"AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
 	} {
 		if err := os.Setenv(name, value); err != nil {
@@ -103,6 +104,9 @@ func TestS3Failures(t *testing.T) {
 	_, err := noBucket.Get(t.Context(), "a")
 	wantUnavailable(t, err)
 	wantUnavailable(t, noBucket.Put(t.Context(), "a", http.NoBody))
+	_, err = noBucket.Size(t.Context(), "a")
+	wantUnavailable(t, err)
+	wantUnavailable(t, noBucket.Delete(t.Context(), "a"))
 	refusing := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/xml")
 		w.WriteHeader(http.StatusForbidden)

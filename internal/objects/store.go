@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"gocloud.dev/blob"
 	"gocloud.dev/blob/s3blob"
 
@@ -34,7 +35,9 @@ const (
 // several processes may use the same one.
 type Store struct {
 	bucket *blob.Bucket
-	files  *folder // nil for S3
+	files  *folder    // nil for S3
+	s3     *s3.Client // nil for a folder
+	name   string     // of the bucket
 }
 
 // Open opens the store at an address as the package comment shows them. A
@@ -78,7 +81,11 @@ func openS3(ctx context.Context, u *url.URL, query url.Values) (*Store, error) {
 	if err != nil {
 		return nil, core.Errorf(core.CodeInvalid, "opening the object store: %w", err)
 	}
-	return &Store{bucket: bucket}, nil
+	store := &Store{bucket: bucket, name: u.Host}
+	if !bucket.As(&store.s3) {
+		return nil, core.Errorf(core.CodeInternal, "the library of the object store does not show its client")
+	}
+	return store, nil
 }
 
 // Put stores what r holds, in place of an older object. When it returns an
@@ -163,10 +170,29 @@ func (s *Store) Size(ctx context.Context, key string) (int64, error) {
 		return 0, err
 	}
 	attributes, err := s.bucket.Attributes(ctx, key)
+	err = translate(err, key)
+	if core.ErrorCode(err) == core.CodeNotFound && s.files == nil {
+		return s.sizeByReading(ctx, key)
+	}
+	if err != nil {
+		return 0, err
+	}
+	return attributes.Size, nil
+}
+
+// sizeByReading asks once more for an object that a HEAD did not find. The answer
+// to a HEAD has no body to say that it is the bucket that is missing, or the key
+// that is wrong, and objects must not be taken for gone because of that.
+func (s *Store) sizeByReading(ctx context.Context, key string) (int64, error) {
+	r, err := s.bucket.NewRangeReader(ctx, key, 0, 1, nil)
+	if apiCode(err) == "InvalidRange" {
+		return 0, nil // it came meanwhile and has no first byte
+	}
 	if err != nil {
 		return 0, translate(err, key)
 	}
-	return attributes.Size, nil
+	defer r.Close()
+	return r.Size(), nil
 }
 
 // Delete removes an object. One that is not there is no error, so that a
@@ -175,11 +201,20 @@ func (s *Store) Delete(ctx context.Context, key string) error {
 	if err := checkKey(key); err != nil {
 		return err
 	}
+	if s.s3 != nil {
+		// Not by way of the library, which sends a HEAD before it: that needs the
+		// right to read, and takes a missing bucket for a missing object.
+		_, err := s.s3.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &s.name, Key: &key})
+		if apiCode(err) == "NoSuchKey" {
+			return nil // S3 itself does not say so, others do
+		}
+		return translate(err, key)
+	}
 	err := translate(s.bucket.Delete(ctx, key), key)
 	if core.ErrorCode(err) == core.CodeNotFound {
 		err = nil
 	}
-	if err == nil && s.files != nil {
+	if err == nil {
 		s.files.prune(key)
 	}
 	return err

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 
 // Package testx starts the programs that Muster leans on for one test: Vault,
-// Consul and Nomad in dev mode, on free ports and with folders of their own.
+// Consul and Nomad in dev mode and an S3 server, on free ports and with folders of
+// their own.
 //
 // A program is taken from PATH or from where `make tools` puts it. Where it is
 // missing the test is skipped with the reason, or fails if MUSTER_REQUIRE_TOOLS

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// OnlyWithTools skips a test on real Nomad, Consul, Vault or Docker unless
+// OnlyWithTools skips a test on real Nomad, Consul, Vault, Docker or S3 unless
 // MUSTER_REQUIRE_TOOLS is 1, as `make e2e` sets it: two Nomads or two Docker
 // engines on one machine share its bridges, so these tests must not run beside
 // a cluster that happens to be up.

@@ -4,6 +4,8 @@ package objectstest
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
 	"io"
 	"net/http"
 	"testing"
@@ -25,6 +27,13 @@ func sign(t *testing.T, s *objects.Store, key, method string) string {
 // call makes a request without any credentials.
 func call(t *testing.T, method, address string, content io.Reader, header ...string) (int, []byte) {
 	t.Helper()
+	response, body := exchange(t, method, address, content, header...)
+	return response.StatusCode, body
+}
+
+// exchange is call with the whole answer, whose body has been read.
+func exchange(t *testing.T, method, address string, content io.Reader, header ...string) (*http.Response, []byte) {
+	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), method, address, content)
 	if err != nil {
 		t.Fatal(err)
@@ -41,7 +50,7 @@ func call(t *testing.T, method, address string, content io.Reader, header ...str
 	if err != nil {
 		t.Fatalf("%s: %v", method, err)
 	}
-	return response.StatusCode, body
+	return response, body
 }
 
 func signedGet(t *testing.T, s *objects.Store) {
@@ -54,6 +63,11 @@ func signedGet(t *testing.T, s *objects.Store) {
 	if status, got := call(t, http.MethodGet, address, nil, "Range", "bytes=1000-1999"); status != http.StatusPartialContent || !bytes.Equal(got, content[1000:2000]) {
 		t.Errorf("a range: got status %d and %d bytes", status, len(got))
 	}
+	// As an agent goes on after a cut.
+	response, got := exchange(t, http.MethodGet, address, nil, "Range", "bytes=99000-")
+	if response.StatusCode != http.StatusPartialContent || response.Header.Get("Content-Range") != "bytes 99000-99999/100000" || !bytes.Equal(got, content[99000:]) {
+		t.Errorf("the rest: got status %d, the range %q and %d bytes", response.StatusCode, response.Header.Get("Content-Range"), len(got))
+	}
 	if status, _ := call(t, http.MethodGet, sign(t, s, "source/none", http.MethodGet), nil); status != http.StatusNotFound {
 		t.Errorf("what is not there: got status %d", status)
 	}
@@ -61,8 +75,9 @@ func signedGet(t *testing.T, s *objects.Store) {
 
 func signedPut(t *testing.T, s *objects.Store) {
 	for _, content := range [][]byte{random(100_000), []byte("shorter"), nil} {
-		address := sign(t, s, "up/load", http.MethodPut)
-		if status, body := call(t, http.MethodPut, address, bytes.NewReader(content)); status != http.StatusOK {
+		address, sum := sign(t, s, "up/load", http.MethodPut), sha256.Sum256(content)
+		digest := "sha-256=:" + base64.StdEncoding.EncodeToString(sum[:]) + ":"
+		if status, body := call(t, http.MethodPut, address, bytes.NewReader(content), "Content-Digest", digest); status != http.StatusOK {
 			t.Errorf("got status %d: %s", status, body)
 		}
 		holds(t, s, "up/load", content)

@@ -21,6 +21,7 @@ import (
 	"github.com/muster-ci/muster/internal/objects"
 	"github.com/muster-ci/muster/internal/store"
 	"github.com/muster-ci/muster/internal/store/storetest"
+	"github.com/muster-ci/muster/internal/testx"
 	"github.com/muster-ci/muster/internal/wire"
 	"github.com/muster-ci/muster/services/gather/output/archive"
 )
@@ -57,18 +58,24 @@ func newBucket(t *testing.T) *bucket {
 	return b
 }
 
-// onBucket is a harness whose objects are in a bucket. The AWS SDK takes its
-// credentials from the environment, so that these tests run one by one.
+// onBucket is a harness whose objects are in such a bucket.
 func onBucket(t *testing.T) (*harness, *bucket) {
 	t.Helper()
+	b := newBucket(t)
+	return onS3(t, "s3://muster?region=us-east-1&s3ForcePathStyle=true&endpoint="+url.QueryEscape(b.URL)), b
+}
+
+// onS3 is a harness whose objects are at an address. The AWS SDK takes its
+// credentials from the environment, so that these tests run one by one.
+func onS3(t *testing.T, address string) *harness {
+	t.Helper()
 	for name, value := range map[string]string{
-		"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_EC2_METADATA_DISABLED": "true",
+		"AWS_ACCESS_KEY_ID": testx.S3AccessKey, "AWS_SECRET_ACCESS_KEY": testx.S3SecretKey, "AWS_EC2_METADATA_DISABLED": "true",
 		"AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null", "AWS_MAX_ATTEMPTS": "1",
 	} {
 		t.Setenv(name, value)
 	}
-	b := newBucket(t)
-	s, err := objects.Open(t.Context(), "s3://muster?region=us-east-1&s3ForcePathStyle=true&endpoint="+url.QueryEscape(b.URL))
+	s, err := objects.Open(t.Context(), address)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +85,7 @@ func onBucket(t *testing.T) (*harness, *bucket) {
 	h.objects.Close()
 	h.objects = s
 	h.start()
-	return h, b
+	return h
 }
 
 // TestArchivesInABucket: the URLs lead to the bucket and nowhere else, and what

@@ -88,9 +88,17 @@ func (a *agent) put(begun wire.ArchiveBegun, parts ...string) []core.ArchivePart
 	}
 	urls := sends[wire.ArchiveURLs](a, wire.PathArchiveUpload, ask).URLs
 	for i := range urls {
-		urls[i] = a.h.server.URL + urls[i]
+		urls[i] = a.h.absolute(urls[i])
 	}
 	return a.putTo(begun, urls, parts...)
+}
+
+// absolute is a signed URL as an agent uses it.
+func (h *harness) absolute(url string) string {
+	if strings.HasPrefix(url, "/") {
+		return h.server.URL + url
+	}
+	return url
 }
 
 // putTo sends parts to their URLs.
@@ -141,7 +149,7 @@ func (a *agent) get(found wire.FoundArchive) string {
 	var all []byte
 	for i := range found.Parts {
 		url := sends[wire.ArchiveURLs](a, wire.PathArchiveDownload, wire.ArchiveDownload{ID: found.ID, Parts: []int{i}}).URLs[0]
-		response, err := a.h.server.Client().Get(a.h.server.URL + url)
+		response, err := a.h.server.Client().Get(a.h.absolute(url))
 		if err != nil {
 			a.h.t.Fatal(err)
 		}
