@@ -86,6 +86,13 @@ type UpstreamJob struct {
 	Requires []int `json:"requires,omitempty"`
 }
 
+// How long a job that was rerun with SSH stays after its last step, or after the
+// last session, and how long at most, unless the installation says otherwise.
+const (
+	SSHIdle = 10 * time.Minute
+	SSHMost = 2 * time.Hour
+)
+
 // SSHAccess says who may log in to a job.
 type SSHAccess struct {
 	User UserID `json:"user_id"`
@@ -94,7 +101,7 @@ type SSHAccess struct {
 	Keys []string `json:"keys,omitempty"`
 	// What the installation allows, filled in with the keys: forwarding of
 	// ports, how long the ended job waits while nobody is logged in, and how
-	// long at most. Zero durations are the agent's defaults.
+	// long at most. Zero durations are SSHIdle and SSHMost.
 	Forwarding bool          `json:"forwarding,omitempty"`
 	Idle       time.Duration `json:"idle,omitempty"`
 	Most       time.Duration `json:"most,omitempty"`

@@ -20,13 +20,6 @@ import (
 	"github.com/muster-ci/muster/internal/wire"
 )
 
-// How long an ended job waits for somebody to log in, and how long it is there
-// at most for those who are, unless the installation says otherwise.
-const (
-	sshIdle = 10 * time.Minute
-	sshMost = 2 * time.Hour
-)
-
 // maxLogins is how many commands may be run over SSH in one job: each is a step
 // of its own, and steps are limited.
 const maxLogins = 1000
@@ -86,13 +79,25 @@ func (j *job) sshNotice(host string, port int) string {
 		fmt.Fprintf(&text, " --task %d", j.task.Spec.Index)
 	}
 	fmt.Fprintf(&text, "\n\nThe host key is ED25519 %s\n", j.ssh.Fingerprint())
-	fmt.Fprintf(&text, "The build stays for %s after its last step or your last session, %s at most.\n", j.sshIdle(), j.sshMost())
+	fmt.Fprintf(&text, "The build stays for %s after its last step or your last session, %s at most.\n", short(j.sshIdle()), short(j.sshMost()))
 	text.WriteString("What you see there is not masked, and each session is recorded with its command as a step.\n")
 	return text.String()
 }
 
-func (j *job) sshIdle() time.Duration { return cmp.Or(j.task.Spec.SSH.Idle, sshIdle) }
-func (j *job) sshMost() time.Duration { return cmp.Or(j.task.Spec.SSH.Most, sshMost) }
+func (j *job) sshIdle() time.Duration { return cmp.Or(j.task.Spec.SSH.Idle, core.SSHIdle) }
+func (j *job) sshMost() time.Duration { return cmp.Or(j.task.Spec.SSH.Most, core.SSHMost) }
+
+// short writes a duration without the units that are zero at its end.
+func short(d time.Duration) string {
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
+}
 
 // waitForSSH is the step that keeps an ended job for those who log in. The job
 // ends as it would have without, unless it is canceled meanwhile.
@@ -102,7 +107,7 @@ func (j *job) waitForSSH(ctx context.Context, result Result) (Result, error) {
 	}
 	_, err := j.perform(ctx, activity{name: "Wait for SSH", kind: "wait_for_ssh", run: func(ctx context.Context, out *stream.StepWriter) (outcome, error) {
 		_, err := fmt.Fprintf(out, "The job's steps are over: %s.\nWaiting until nobody has been logged in for %s, %s at most. Cancel the job to end this.\n",
-			result.Status, j.sshIdle(), j.sshMost())
+			result.Status, short(j.sshIdle()), short(j.sshMost()))
 		if err != nil {
 			return outcome{}, err
 		}

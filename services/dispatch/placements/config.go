@@ -81,7 +81,7 @@ func Default() Config {
 	return Config{
 		TimeLimit: 5 * time.Hour, LimitSlack: 5 * time.Minute, StopGrace: 30 * time.Second, AgentGrace: 10 * time.Second,
 		ClaimTimeout: 10 * time.Minute, PurgeDelay: 10 * time.Second, Relist: 45 * time.Second,
-		SSHIdle: 10 * time.Minute, SSHMost: 2 * time.Hour,
+		SSHIdle: core.SSHIdle, SSHMost: core.SSHMost,
 		OrphanAge: 10 * time.Minute, Parallel: 8, Keep: 7 * 24 * time.Hour,
 	}
 }
