@@ -52,6 +52,7 @@ cluster {
 
   copies_volume = env("MUSTER_COPIES_VOLUME")
   copies_dir    = env("MUSTER_COPIES_PATH")
+  layers_volume = env("MUSTER_LAYERS_VOLUME")
 
   image_lookup       = env("MUSTER_IMAGE_LOOKUP")
   trusted_registries = [env("MUSTER_TRUST_REGISTRY")]

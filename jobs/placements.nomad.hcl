@@ -75,6 +75,12 @@ variable "copies_path" {
   default     = ""
 }
 
+variable "layers_volume" {
+  description = "Host volume where clients keep layers of images (docker_layer_caching); see docs/operate.md. All clients with meta.muster_engine need it."
+  type        = string
+  default     = ""
+}
+
 variable "remote_docker" {
   description = "Image of the Docker engine of setup_remote_docker, such as docker:28-dind; see docs/operate.md. Empty: jobs with that step are refused."
   type        = string
@@ -218,6 +224,7 @@ job "placements" {
         MUSTER_TRUST_REGISTRY  = var.trusted_registry
         MUSTER_COPIES_VOLUME   = var.copies_volume
         MUSTER_COPIES_PATH     = var.copies_path
+        MUSTER_LAYERS_VOLUME   = var.layers_volume
         MUSTER_CONSUL_ADDRESS  = var.consul_address
         MUSTER_CONSUL_TOKEN    = var.consul_acl ? "/secrets/consul_token" : "" # the file
         MUSTER_NOMAD_ADDRESS   = var.nomad_address

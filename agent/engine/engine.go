@@ -10,6 +10,7 @@ package engine
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -30,11 +31,18 @@ const (
 	socket = "/var/run/docker.sock"
 )
 
-// Run prepares the container and does not return unless that fails. Args are
-// further ones for dockerd.
-func Run(address string, args []string) error {
+// Run prepares the container and does not return unless that fails. Layers is
+// the folder in which the client keeps the data of engines, joined with the key
+// of those who share it, or "" for an engine that begins empty; args are further
+// ones for dockerd.
+func Run(address, layers string, args []string) error {
 	if err := openMounts("/proc/self/mounts"); err != nil {
 		return err
+	}
+	if layers != "" {
+		if err := useLayers(layers); err != nil {
+			return err
+		}
 	}
 	if err := nest(cgroups); err != nil {
 		return err
@@ -47,6 +55,28 @@ func Run(address string, args []string) error {
 		return err
 	}
 	return fmt.Errorf("becoming %s: %w", words[0], unix.Exec(words[0], words, os.Environ()))
+}
+
+// useLayers gives the engine what an engine before it had, unless all of that is
+// in use or cannot be read. In any case nothing of the rest stays in reach.
+func useLayers(layers string) error {
+	s := newShelf(filepath.Dir(layers))
+	taken, err := s.take(filepath.Base(layers))
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "muster-agent: the engine keeps no layers:", err)
+	}
+	if taken != nil {
+		if err := s.enter(taken); err != nil {
+			return err
+		}
+	}
+	if err := unix.Unmount(s.dir, unix.MNT_DETACH); err != nil {
+		return fmt.Errorf("hiding the layers of others: %w", err)
+	}
+	if taken == nil {
+		return nil
+	}
+	return forget(context.Background(), dataFolder, startQuiet)
 }
 
 // command finds what the image brings: the entrypoint of docker:dind, which

@@ -48,28 +48,45 @@ func (j *job) remoteDocker(ctx context.Context, step core.SetupRemoteDockerStep,
 		err = errors.Join(err, out.Note("The config asks for version %s; the installation decides which engine it has.\n", step.Version))
 	}
 	if step.LayerCaching {
-		err = errors.Join(err, out.Note("Layers are not kept between jobs (docker_layer_caching has no effect): each job begins with an empty engine.\n"))
+		err = errors.Join(err, out.Note("%s\n", j.layersKept(waiting)))
 	}
 	return outcome{status: core.StepSuccess}, err
 }
 
+// layersKept says what the engine has of earlier jobs.
+func (j *job) layersKept(ctx context.Context) string {
+	if !j.cfg.Layers {
+		return "Layers are not kept between jobs (docker_layer_caching has no effect): each job begins with an empty engine. The operator can give clients a volume for them."
+	}
+	client, err := engineClient(j.cfg.Engine)
+	var info struct{ Images int }
+	if err == nil {
+		err = askEngine(ctx, client, "/info", &info)
+	}
+	switch {
+	case err != nil:
+		return fmt.Sprintf("What is left of earlier jobs is unknown: %v.", err)
+	case info.Images == 0:
+		return "Layers are kept for later jobs of the project on this client. There are none yet, or others have them in use."
+	default:
+		return fmt.Sprintf("Layers are kept for later jobs of the project on this client. Images of earlier ones: %d.", info.Images)
+	}
+}
+
 // engineVersion asks until there is an answer, or ctx ends.
 func engineVersion(ctx context.Context, address string) (string, error) {
-	u, err := url.Parse(address)
-	if err != nil || u.Scheme != "tcp" && u.Scheme != "unix" {
-		return "", fmt.Errorf("%q is no address of a Docker engine", address)
+	client, err := engineClient(address)
+	if err != nil {
+		return "", err
 	}
-	where := u.Host
-	if u.Scheme == "unix" {
-		where = u.Path
-	}
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return (&net.Dialer{}).DialContext(ctx, u.Scheme, where)
-	}}}
 	for {
-		version, err := askVersion(ctx, client)
+		var answer struct{ Version string }
+		err := askEngine(ctx, client, "/version", &answer)
+		if err == nil && answer.Version != "" {
+			return answer.Version, nil
+		}
 		if err == nil {
-			return version, nil
+			err = errors.New("it answers without a version")
 		}
 		timer := time.NewTimer(enginePause)
 		select {
@@ -81,19 +98,32 @@ func engineVersion(ctx context.Context, address string) (string, error) {
 	}
 }
 
-func askVersion(ctx context.Context, client *http.Client) (string, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://engine/version", nil)
+func engineClient(address string) (*http.Client, error) {
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "tcp" && u.Scheme != "unix" {
+		return nil, fmt.Errorf("%q is no address of a Docker engine", address)
+	}
+	where := u.Host
+	if u.Scheme == "unix" {
+		where = u.Path
+	}
+	return &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, u.Scheme, where)
+	}}}, nil
+}
+
+func askEngine(ctx context.Context, client *http.Client, path string, answer any) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://engine"+path, nil)
 	if err != nil {
-		return "", err
+		return err
 	}
 	response, err := client.Do(request)
 	if err != nil {
-		return "", err
+		return err
 	}
 	defer response.Body.Close()
-	var answer struct{ Version string }
-	if err := json.NewDecoder(io.LimitReader(response.Body, 1<<20)).Decode(&answer); err != nil || answer.Version == "" {
-		return "", fmt.Errorf("it answers %s without a version", response.Status)
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("it answers %s", response.Status)
 	}
-	return answer.Version, nil
+	return json.NewDecoder(io.LimitReader(response.Body, 1<<20)).Decode(answer)
 }

@@ -18,6 +18,10 @@ func TestRemoteDocker(t *testing.T) {
 	t.Parallel()
 	var asked atomic.Int32
 	engine := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/info" {
+			fmt.Fprint(w, `{"Images":7}`)
+			return
+		}
 		if asked.Add(1) < 3 || r.URL.Path != "/version" {
 			http.Error(w, "starting", http.StatusServiceUnavailable)
 			return

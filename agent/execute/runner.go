@@ -29,6 +29,7 @@ type Config struct {
 	Host     string
 	BaseURL  string        // of the user interface, for CIRCLE_BUILD_URL; "" leaves the variable out
 	Engine   string        // address of the job's own Docker engine; "" where it has none
+	Layers   bool          // that engine keeps layers between jobs
 	APIURL   string        // of the API as builds reach it; "" means BaseURL
 	Bundle   string        // PEM file of the authorities that builds trust; "" leaves the variables out
 	TempDir  string        // for scripts and BASH_ENV; "" means the system's

@@ -171,6 +171,7 @@ func (t *tracked) build(ctx, delivery context.Context) error {
 		APIURL:   t.cfg.APIURL,
 		Bundle:   t.cfg.Bundle,
 		Engine:   t.cfg.Engine,
+		Layers:   t.cfg.Layers,
 		SpareDir: t.cfg.SpoolDir,
 		Grace:    t.cfg.Grace,
 		Environ:  t.cfg.Environ,

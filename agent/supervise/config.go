@@ -46,6 +46,7 @@ type Config struct {
 	SpoolBytes   int64         // on disk before the build waits; 0 means 512 MiB
 	BaseURL      string        // of the user interface; may be empty
 	Engine       string        // address of the job's own Docker engine; may be empty
+	Layers       bool          // the engine keeps layers between jobs
 	APIURL       string        // of the API as builds reach it; "" means BaseURL
 	Bundle       string        // PEM file of the authorities that builds trust; "" means the system's
 	ClaimFor     time.Duration // how long a claim is tried; 0 means 10 min
@@ -94,6 +95,8 @@ func FromEnviron(environ []string) (Config, error) {
 			c.SSH.Address = value
 		case wire.EnvEngine:
 			c.Engine = value
+		case wire.EnvLayers:
+			c.Layers = value == "true"
 		default:
 			if err := c.amount(name, value); err != nil {
 				return c, err

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"syscall"
 	"time"
 
@@ -111,11 +112,17 @@ func serveSFTP() int {
 // becomeEngine is for the container beside the build's that holds its Docker
 // engine.
 func becomeEngine(args []string) int {
+	layers := ""
+	if len(args) > 0 {
+		if path, ok := strings.CutPrefix(args[0], "--layers="); ok {
+			layers, args = path, args[1:]
+		}
+	}
 	if len(args) == 0 {
 		fmt.Fprintln(os.Stderr, "muster-agent: engine needs the address to listen at, for example tcp://127.0.0.1:2375")
 		return supervise.ExitUsage
 	}
-	fmt.Fprintln(os.Stderr, "muster-agent:", engine.Run(args[0], args[1:]))
+	fmt.Fprintln(os.Stderr, "muster-agent:", engine.Run(args[0], layers, args[1:]))
 	return 1
 }
 

@@ -25,7 +25,7 @@ import (
 
 func makePlacements(m *seams) (*running, error) {
 	cfg := placements.Default()
-	cfg.Copies = m.settings.Cluster.CopiesVolume != "" || m.settings.Cluster.CopiesDir != ""
+	cfg.Copies = m.settings.Cluster.CopiesVolume != "" || m.settings.Cluster.CopiesDir != "" || m.settings.Cluster.LayersVolume != ""
 	if err := m.settings.Service("placements", &cfg); err != nil {
 		return nil, err
 	}
@@ -98,6 +98,7 @@ func (m *seams) openNomad() (cluster.Cluster, error) {
 	s := m.settings.Cluster
 	config := nomad.Config{Namespace: s.Namespace, OutputURLs: s.OutputURL, BaseURL: s.BaseURL, Templates: map[core.ExecutorKind]*jobspec.Template{}}
 	config.Copies = jobspec.Copies{Volume: s.CopiesVolume, Dir: s.CopiesDir}
+	config.LayersVolume = s.LayersVolume
 	for _, kind := range []core.ExecutorKind{core.ExecutorDocker, core.ExecutorMachine} {
 		template, err := loadTemplate(filepath.Join(s.Templates, string(kind)+".nomad.hcl"))
 		if err != nil {

@@ -100,6 +100,7 @@ client {
   }
   host_volume "muster-objects" { path = %[3]q }
   host_volume "muster-copies" { path = %[6]q }
+  host_volume "muster-layers" { path = %[7]q }
   host_volume "muster-agent" {
     path      = %[5]q
     read_only = true
@@ -221,12 +222,16 @@ func (c *Cluster) StartClient() error {
 			return fmt.Errorf("making a folder for a host volume: %w", err)
 		}
 	}
+	layers := filepath.Join(c.Dir, "layers")
+	if err := os.MkdirAll(layers, 0o700); err != nil {
+		return fmt.Errorf("making the folder of layers: %w", err)
+	}
 	copies, err := c.copiesDir(FirstClient)
 	if err != nil {
 		return err
 	}
 	config, err := c.write("nomad-client.hcl", fmt.Sprintf(nomadClient,
-		filepath.Join(c.Dir, "nomad-client"), c.cniPath(), objects, c.dockerHost, c.agentDir(), copies))
+		filepath.Join(c.Dir, "nomad-client"), c.cniPath(), objects, c.dockerHost, c.agentDir(), copies, layers))
 	if err != nil {
 		return err
 	}

@@ -178,7 +178,7 @@ func (c *Cluster) Down(ctx context.Context) error {
 	}
 	keep(unmountBelow(c.Dir))
 	keep(c.unguard(ctx))
-	for _, data := range []string{"consul", "nomad-server", "nomad-client", "nomad-client-2", "nomad.token", "objects", "postgres", "docker", "docker-exec", "token", "agents", "copies"} {
+	for _, data := range []string{"consul", "nomad-server", "nomad-client", "nomad-client-2", "nomad.token", "objects", "postgres", "docker", "docker-exec", "token", "agents", "copies", "layers"} {
 		keep(os.RemoveAll(filepath.Join(c.Dir, data)))
 	}
 	return first

@@ -34,7 +34,7 @@ func (c *Cluster) variables(name string) []string {
 		return []string{"-var=base_url=" + PublicAddress}
 	case "placements":
 		return []string{"-var=output_url=http://" + c.address + ":8585", "-var=base_url=" + PublicAddress, "-var=agent_dir=" + c.agentDir(),
-			"-var=remote_docker=" + engineImage, "-var=trusted_registry=" + RegistryAddress, "-var=copies_volume=muster-copies", "-var=tasks=" + c.templateDir()}
+			"-var=remote_docker=" + engineImage, "-var=trusted_registry=" + RegistryAddress, "-var=copies_volume=muster-copies", "-var=layers_volume=muster-layers", "-var=tasks=" + c.templateDir()}
 	default:
 		return nil
 	}

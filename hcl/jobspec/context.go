@@ -32,6 +32,7 @@ func evalContext(in Input) *hcl.EvalContext {
 			"images":       imageValues(in),
 			"logins":       cty.StringVal(in.Logins),
 			"engine":       cty.StringVal(in.Engine),
+			"layers":       cty.ObjectVal(map[string]cty.Value{"volume": cty.StringVal(in.Layers.Volume), "key": cty.StringVal(in.Layers.Key)}),
 			"near":         stringList(in.Near),
 			"copies":       cty.ObjectVal(map[string]cty.Value{"volume": cty.StringVal(in.Copies.Volume), "dir": cty.StringVal(in.Copies.Dir)}),
 			"hosts":        hostValues(in.Spec.Plan.Executor.Images),

@@ -46,6 +46,8 @@ type Input struct {
 	WithLogin []bool
 	// Engine is the image of the job's own Docker engine, "" for none.
 	Engine string
+	// Layers are what that engine keeps for later jobs.
+	Layers Layers
 	// Copies is where the client keeps copies of parts of caches and workspaces,
 	// and Near are names of nodes that may have some of this job's.
 	Copies Copies
@@ -56,6 +58,12 @@ type Input struct {
 type Copies struct {
 	Volume string // a host volume, for containers
 	Dir    string // a folder, for what runs on the client itself
+}
+
+// Layers says where a client keeps layers of images: nowhere when empty.
+type Layers struct {
+	Volume string // a host volume
+	Key    string // of those who share them
 }
 
 // Agent says how the agent's binary comes to the allocation: as an archive that
@@ -168,6 +176,7 @@ func sample(executor core.ExecutorKind) Input {
 	in.Copies, in.Near = Copies{Volume: "muster-copies", Dir: "/var/lib/muster-copies"}, []string{"client-1", "client-2"}
 	if executor == core.ExecutorDocker {
 		in.Logins, in.WithLogin, in.Engine = "nomad/jobs/"+string(in.Attempt), []bool{false, true}, "docker:28-dind"
+		in.Layers = Layers{Volume: "muster-layers", Key: strings.Repeat("0", 64)}
 		in.Spec.Plan.Executor.Images = []core.DockerImage{
 			{Image: "cimg/base:current", Environment: []core.EnvVar{{Name: "A", Value: "b"}}},
 			{Image: "postgres:17", Name: "db", Entrypoint: []string{"/entry"}, Command: []string{"-c", "fsync=off"}, User: "postgres"},

@@ -104,6 +104,8 @@ type Cluster struct {
 	// workspaces, and CopiesDir the folder for machine builds; both nomad.
 	CopiesVolume string `hcl:"copies_volume,optional"`
 	CopiesDir    string `hcl:"copies_dir,optional"`
+	// LayersVolume is the host volume of clients for layers of images; nomad.
+	LayersVolume string `hcl:"layers_volume,optional"`
 	// ImageLookup says whether placements asks registries what images are, on or
 	// off, and TrustedRegistries are hosts that it asks wherever they are; empty
 	// ones count as left out. Both nomad.

@@ -31,6 +31,9 @@ host_volume "muster-agent" {
 host_volume "muster-copies" {
   policy = "write"
 }
+host_volume "muster-layers" {
+  policy = "write"
+}
 `
 
 func prepareNomad(ctx context.Context, c Config) error {

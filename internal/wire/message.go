@@ -39,6 +39,9 @@ const (
 	// EnvEngine is the address of the job's own Docker engine, such as
 	// tcp://127.0.0.1:2375; empty or left out where it has none.
 	EnvEngine = "MUSTER_ENGINE"
+	// EnvLayers is "true" where that engine has what those of earlier jobs on the
+	// client left behind.
+	EnvLayers = "MUSTER_ENGINE_LAYERS"
 )
 
 // Audience is what a workload identity must be meant for to be taken by

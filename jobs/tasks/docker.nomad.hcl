@@ -85,6 +85,16 @@ job "build" {
       }
     }
 
+    # What engines of setup_remote_docker keep for later jobs of the same project.
+    dynamic "volume" {
+      for_each = muster.layers.volume == "" ? [] : [muster.layers.volume]
+      labels   = ["layers"]
+      content {
+        type   = "host"
+        source = volume.value
+      }
+    }
+
     # The primary container. The agent is its entrypoint and runs the steps.
     task "agent" {
       driver       = "docker"
@@ -167,6 +177,7 @@ job "build" {
         MUSTER_SPOOL_DIR     = "/alloc/data"
         MUSTER_COPIES_DIR    = muster.copies.volume == "" ? "" : "/opt/muster-copies"
         MUSTER_ENGINE        = muster.engine == "" ? "" : "tcp://127.0.0.1:2375"
+        MUSTER_ENGINE_LAYERS = muster.layers.volume == "" ? "" : "true"
         },
         muster.ssh ? {
           MUSTER_SSH_LISTEN  = ":${NOMAD_PORT_ssh}"
@@ -241,7 +252,8 @@ job "build" {
 
     # The Docker engine of a job with setup_remote_docker: its own, in the same
     # network namespace, so that only this job reaches it and what it publishes is
-    # on localhost. It goes with the job, its images and layers too.
+    # on localhost. It goes with the job, its images and layers too, unless clients
+    # have a volume for them.
     dynamic "task" {
       for_each = muster.engine == "" ? [] : [muster.engine]
       labels   = ["docker-engine"]
@@ -274,12 +286,20 @@ job "build" {
           }
         }
 
+        dynamic "volume_mount" {
+          for_each = muster.layers.volume == "" ? [] : ["layers"]
+          content {
+            volume      = volume_mount.value
+            destination = "/var/lib/muster-layers"
+          }
+        }
+
         # Not privileged, and without a device of the client; but with what an
         # engine cannot do without. Whoever uses it is close to root on the client.
         config {
           image        = task.value
           entrypoint   = [muster.agent.source == "" ? "/opt/muster/${muster.agent.file}" : "/local/muster/muster-agent"]
-          args         = ["engine", "tcp://127.0.0.1:2375"]
+          args         = concat(["engine"], muster.layers.volume == "" ? [] : ["--layers=/var/lib/muster-layers/${muster.layers.key}"], ["tcp://127.0.0.1:2375"])
           cap_add      = ["sys_admin", "net_admin", "sys_ptrace", "dac_read_search", "sys_chroot", "net_raw", "mknod", "setfcap", "audit_write"]
           security_opt = ["seccomp=unconfined", "apparmor=unconfined"]
         }

@@ -61,8 +61,8 @@ type Config struct {
 	// Keep is how long an ended attempt is remembered. Default: 168h.
 	Keep time.Duration `hcl:"keep,optional"`
 
-	// Copies says that clients keep copies of parts of caches and workspaces, so
-	// that tasks are drawn to where some are. It follows from the block cluster.
+	// Copies says that clients keep copies of parts of caches and workspaces, or
+	// layers of images, so that tasks are drawn to where some are. It follows from the block cluster.
 	Copies bool
 
 	// Mirrors are pull-through caches by the host of the registry that they
@@ -71,8 +71,8 @@ type Config struct {
 	Mirrors map[string]string `hcl:"mirrors,optional"`
 
 	// RemoteDocker is the image of the Docker engine that setup_remote_docker
-	// gives to a job, such as "docker:28-dind". It runs privileged. Default:
-	// none, and jobs with that step are refused.
+	// gives to a job, such as "docker:28-dind". Default: none, and jobs with that
+	// step are refused.
 	RemoteDocker string `hcl:"remote_docker,optional"`
 }
 

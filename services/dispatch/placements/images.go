@@ -4,7 +4,9 @@ package placements
 
 import (
 	"context"
+	"crypto/sha256"
 	"database/sql"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -36,6 +38,9 @@ func (s *Service) submit(ctx context.Context, p cluster.Placement) error {
 			return &cluster.Refusal{Reason: "setup_remote_docker has no engine here: an operator names its image in the settings (placements { remote_docker = \"docker:28-dind\" }); use the machine executor until then"}
 		}
 		p.Engine = s.cfg.RemoteDocker
+		if wantsLayers(p.Spec.Plan) {
+			p.Layers = layersOf(p.Spec)
+		}
 	}
 	p.Near = s.near(ctx, p.Attempt.ID, p.Spec)
 	return s.deps.Cluster.Submit(ctx, p)
@@ -45,6 +50,20 @@ func (s *Service) submit(ctx context.Context, p cluster.Placement) error {
 func wantsEngine(plan core.JobPlan) bool {
 	return plan.Executor.Kind == core.ExecutorDocker &&
 		slices.ContainsFunc(plan.Steps, func(s core.StepPlan) bool { return s.Kind == core.StepSetupRemoteDocker })
+}
+
+// wantsLayers tells whether that engine is to have what others left behind.
+func wantsLayers(plan core.JobPlan) bool {
+	return slices.ContainsFunc(plan.Steps, func(s core.StepPlan) bool {
+		return s.Kind == core.StepSetupRemoteDocker && s.SetupRemoteDocker != nil && s.SetupRemoteDocker.LayerCaching
+	})
+}
+
+// layersOf names those who may use the layers of a task: they are programs, and
+// whoever may put some there has them run by others.
+func layersOf(spec core.TaskSpec) string {
+	sum := sha256.Sum256([]byte(string(spec.Pipeline.Project.ID) + "\n" + spec.Owner()))
+	return hex.EncodeToString(sum[:])
 }
 
 // logins returns one for each image that asks for it, nil when none does. They

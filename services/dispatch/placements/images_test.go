@@ -7,8 +7,10 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -57,6 +59,50 @@ func TestImagesAsTheyAreFetched(t *testing.T) {
 	}
 	if c.got.Engine != "engine:1" {
 		t.Errorf("got the engine %q", c.got.Engine)
+	}
+}
+
+// Layers are programs: whoever could leave some to others would run as them.
+func TestWhoSharesLayers(t *testing.T) {
+	t.Parallel()
+	keys := map[string]string{}
+	key := func(name string, change func(*core.TaskSpec)) string {
+		t.Helper()
+		c := &taker{}
+		s := &Service{deps: Deps{Cluster: c}}
+		s.cfg.RemoteDocker = "engine:1"
+		p := cluster.Placement{}
+		p.Spec.Pipeline.Project.ID, p.Spec.Pipeline.Project.DefaultBranch = "project", "main"
+		p.Spec.Pipeline.Source.Branch = "main"
+		p.Spec.Plan.Executor = core.Executor{Kind: core.ExecutorDocker, Images: []core.DockerImage{{Image: "cimg/base:1"}}}
+		p.Spec.Plan.Steps = []core.StepPlan{{Kind: core.StepSetupRemoteDocker, SetupRemoteDocker: &core.SetupRemoteDockerStep{LayerCaching: true}}}
+		change(&p.Spec)
+		if err := s.submit(t.Context(), p); err != nil {
+			t.Fatal(err)
+		}
+		keys[name] = c.got.Layers
+		return c.got.Layers
+	}
+	protect := func(spec *core.TaskSpec) { spec.Pipeline.Project.Settings.ProtectCaches = true }
+	main := key("main", func(*core.TaskSpec) {})
+	if len(main) != 64 || key("a branch", func(s *core.TaskSpec) { s.Pipeline.Source.Branch = "x" }) != main || key("the default branch, protected", protect) != main {
+		t.Errorf("want the same for the branches of a project that does not protect its caches, and for its default branch: %v", keys)
+	}
+	for name, change := range map[string]func(*core.TaskSpec){
+		"another project":     func(s *core.TaskSpec) { s.Pipeline.Project.ID = "other" },
+		"a fork":              func(s *core.TaskSpec) { s.Pipeline.Source.Fork = "gh/somebody/site" },
+		"another fork":        func(s *core.TaskSpec) { s.Pipeline.Source.Fork = "gh/anybody/site" },
+		"a protected branch":  func(s *core.TaskSpec) { protect(s); s.Pipeline.Source.Branch = "x" },
+		"a protected session": func(s *core.TaskSpec) { protect(s); s.SSH = &core.SSHAccess{} },
+		"no layers wanted":    func(s *core.TaskSpec) { s.Plan.Steps[0].SetupRemoteDocker.LayerCaching = false },
+	} {
+		before := slices.Collect(maps.Values(keys))
+		if got := key(name, change); slices.Contains(before, got) {
+			t.Errorf("%s shares the layers of another: %v", name, keys)
+		}
+	}
+	if keys["no layers wanted"] != "" {
+		t.Errorf("got the key %q for a job that wants none", keys["no layers wanted"])
 	}
 }
 

@@ -48,7 +48,12 @@ func homesOf(spec core.TaskSpec) (handled, read []string) {
 			handled = append(handled, caches)
 		case core.StepRestoreCache:
 			handled, read = append(handled, caches), append(read, caches)
-		case core.StepRun, core.StepCheckout, core.StepSetupRemoteDocker, core.StepStoreArtifacts, core.StepStoreTestResults,
+		case core.StepSetupRemoteDocker:
+			if wantsLayers(spec.Plan) {
+				layers := "layers/" + layersOf(spec)
+				handled, read = append(handled, layers), append(read, layers)
+			}
+		case core.StepRun, core.StepCheckout, core.StepStoreArtifacts, core.StepStoreTestResults,
 			core.StepAddSSHKeys, core.StepInstallSigningBundle:
 		}
 	}

@@ -46,6 +46,9 @@ type Placement struct {
 	// Engine is the image of the Docker engine that the job gets beside its
 	// containers; "" for none.
 	Engine string
+	// Layers names those who may see the layers of images that such an engine
+	// keeps for later ones, 64 hexadecimal digits; "" when nothing is to be kept.
+	Layers string
 	// Near are names of nodes that may have copies of what the task restores, the
 	// likeliest first: a wish, no condition.
 	Near []string

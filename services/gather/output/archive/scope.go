@@ -25,7 +25,7 @@ type scope struct {
 	Task         core.TaskID         `json:"task_id"`
 	Index        int                 `json:"index"`
 	Number       int                 `json:"number"` // the attempt's
-	// Fork is what its caches are marked with, see ofRef.
+	// Fork is what its caches are marked with, see core.TaskSpec.Owner.
 	Fork     string             `json:"fork,omitempty"`
 	Upstream []core.UpstreamJob `json:"upstream,omitempty"`
 	// Retention is the plan's wish for caches, 0 for none.
@@ -49,7 +49,7 @@ func Admit(ctx context.Context, tx bun.IDB, id core.AttemptID, task core.Claimed
 	row := &taskRow{Attempt: id, Scope: store.JSON[scope]{V: scope{
 		Organization: spec.Pipeline.Project.Organization.ID, Project: spec.Pipeline.Project.ID, Workflow: spec.Workflow,
 		Job: spec.Job, JobName: spec.Plan.Name, Task: spec.Task, Index: spec.Index, Number: task.Attempt.Number,
-		Fork: ownerOf(spec), Upstream: spec.Upstream, Retention: spec.Plan.CacheRetention, Tests: testsOf(task),
+		Fork: spec.Owner(), Upstream: spec.Upstream, Retention: spec.Plan.CacheRetention, Tests: testsOf(task),
 		DefaultBranch: spec.Pipeline.Project.DefaultBranch,
 	}}}
 	if _, err := tx.NewInsert().Model(row).On("CONFLICT (attempt_id) DO NOTHING").Exec(ctx); err != nil {

@@ -196,7 +196,7 @@ func (c *Cluster) Submit(ctx context.Context, p cluster.Placement) error {
 	if c.runs[p.Attempt.ID] != nil {
 		return nil
 	}
-	r := &record{Attempt: p.Attempt.ID, Allocation: c.deps.NewID(), Images: images, Class: p.Class, Engine: p.Engine, Created: c.deps.Clock()}
+	r := &record{Attempt: p.Attempt.ID, Allocation: c.deps.NewID(), Images: images, Class: p.Class, Engine: p.Engine, Layers: p.Layers, Created: c.deps.Clock()}
 	if p.Spec.SSH != nil {
 		port, err := freePort(ctx)
 		if err != nil {

@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/mount"
 )
 
 // engineAddress is where a job finds the Docker engine of its own: on the
@@ -18,9 +19,14 @@ const engineAddress = "tcp://127.0.0.1:2375"
 // namespaces, mounts, devices and packet filters.
 var engineCaps = []string{"SYS_ADMIN", "NET_ADMIN", "SYS_PTRACE", "DAC_READ_SEARCH", "SYS_CHROOT", "NET_RAW", "MKNOD", "SETFCAP", "AUDIT_WRITE"}
 
+// layersFolder is where such an engine finds what those before it have kept, in
+// a volume of this Muster.
+const layersFolder = "/var/lib/muster-layers"
+
 // startEngine gives a run the Docker engine that setup_remote_docker asks for.
-// It is not privileged and has no device of the client; what it keeps is a
-// volume that goes with the container. The agent's program is its entrypoint.
+// It is not privileged and has no device of the client; its data is a volume
+// that goes with the container, or with Layers a folder of one that stays. The
+// agent's program is its entrypoint.
 func (c *Cluster) startEngine(ctx context.Context, r record, primary string) error {
 	if r.Engine == "" {
 		return nil
@@ -33,6 +39,10 @@ func (c *Cluster) startEngine(ctx context.Context, r record, primary string) err
 	host := &container.HostConfig{
 		CapAdd: engineCaps, SecurityOpt: []string{"seccomp=unconfined", "apparmor=unconfined"},
 		NetworkMode: container.NetworkMode("container:" + primary),
+	}
+	if r.Layers != "" {
+		cfg.Cmd = []string{"engine", "--layers=" + layersFolder + "/" + r.Layers, engineAddress}
+		host.Mounts = []mount.Mount{{Type: mount.TypeVolume, Source: "muster-layers-" + c.cfg.site(), Target: layersFolder}}
 	}
 	host.Memory = max(1024, int64(r.Class.Memory)) << 20
 	host.CPUShares = max(2, int64(r.Class.CPU))

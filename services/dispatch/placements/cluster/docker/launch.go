@@ -127,7 +127,7 @@ func (c *Cluster) shape(r record, index int, primary string) (*container.Config,
 		return cfg, host
 	}
 	if r.Engine != "" {
-		cfg.Env = append(cfg.Env, wire.EnvEngine+"="+engineAddress)
+		cfg.Env = append(cfg.Env, wire.EnvEngine+"="+engineAddress, wire.EnvLayers+"="+strconv.FormatBool(r.Layers != ""))
 	}
 	cfg.Entrypoint, cfg.Cmd = []string{folder + "/muster-agent"}, nil
 	cfg.Env = append(cfg.Env,

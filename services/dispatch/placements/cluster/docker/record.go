@@ -29,6 +29,7 @@ type record struct {
 	Created    time.Time          `json:"created_at"`
 	SSHPort    uint16             `json:"ssh_port,omitempty"` // on the host and in the container
 	Engine     string             `json:"engine,omitempty"`   // image of the job's own Docker engine
+	Layers     string             `json:"layers,omitempty"`   // who shares what it keeps, see cluster.Placement
 	// Containers are told of as they come; Entrypoint is known once the primary
 	// image is here.
 	Containers []core.Container `json:"containers,omitempty"`

@@ -65,6 +65,9 @@ func (c *Cluster) Submit(ctx context.Context, p cluster.Placement) error {
 	if keepsCopies(p.Spec.Plan) {
 		in.Copies, in.Near = c.cfg.Copies, p.Near
 	}
+	if p.Layers != "" && c.cfg.LayersVolume != "" {
+		in.Layers, in.Near = jobspec.Layers{Volume: c.cfg.LayersVolume, Key: p.Layers}, p.Near
+	}
 	job, carried, err := c.render(ctx, template, in)
 	if err != nil {
 		c.deps.Logger.Error("failed to render the job template", "attempt_id", p.Attempt.ID, "error", err)

@@ -30,6 +30,9 @@ type Config struct {
 	BaseURL string
 	// Copies is where clients keep copies. Default: nowhere.
 	Copies jobspec.Copies
+	// LayersVolume is the host volume for layers of images. Default: none, and
+	// nothing is kept.
+	LayersVolume string
 }
 
 // Deps is what the cluster leans on.
