@@ -191,8 +191,8 @@ func TestACacheHasItsTime(t *testing.T) {
 	t.Parallel()
 	l := newLine(t)
 	l.copies = ""
-	l.transfers = Transfers{Stall: time.Hour, CacheLimit: 200 * time.Millisecond}
 	l.job(run("echo > file"), save("k", "file"))
+	l.transfers = Transfers{Stall: time.Hour, CacheLimit: 200 * time.Millisecond}
 	l.server.Objects.SetFault(func(int, string, string) agenttest.ObjectFault { return agenttest.Hangs })
 	_, status, out := l.job(run("echo > file"), restore("k"), save("other", "file"))
 	if status != "success" {
