@@ -51,6 +51,9 @@ type Pipeline struct {
 	Setup     bool      `json:"setup,omitempty"`
 	CreatedAt time.Time `json:"created_at"`
 	UpdatedAt time.Time `json:"updated_at"`
+	// Skipped is for people: why CreatePipeline made none. There is nothing but
+	// it, ID and Project then, and the ID leads to no pipeline.
+	Skipped string `json:"skipped,omitempty"`
 }
 
 // PipelineError is a reason for the state errored. Type is CircleCI's: config,
@@ -71,6 +74,9 @@ type NewPipeline struct {
 	// Config is an unversioned config that is used in place of the
 	// repository's; empty for the usual road.
 	Config string `json:"config,omitempty"`
+	// Skippable lets the message of the commit (`[ci skip]`) keep a pipeline that
+	// somebody asks for from being made, as it always does with that of a push.
+	Skippable bool `json:"skippable,omitempty"`
 }
 
 // PipelineFilter narrows a list. Empty fields do not narrow.
@@ -100,7 +106,10 @@ type PipelineConfig struct {
 type Pipelines interface {
 	// CreatePipeline accepts a pipeline, gives it its number and returns at
 	// once; it is compiled afterwards. The second call with an id returns the
-	// first's pipeline.
+	// first's pipeline. A commit that asks for none gets none, which is no error:
+	// Skipped says so, also to a second call. To know that, the message of a
+	// commit that the trigger does not tell is fetched first; CodeUnavailable when
+	// that cannot be done just now.
 	CreatePipeline(ctx context.Context, p NewPipeline) (Pipeline, error)
 	// Pipeline returns one by id, CodeNotFound otherwise.
 	Pipeline(ctx context.Context, id PipelineID) (Pipeline, error)

@@ -155,6 +155,9 @@ func (j *job) setBuiltin() {
 	set("CIRCLE_WORKFLOW_ID", string(spec.Workflow))
 	set("CIRCLE_WORKFLOW_JOB_ID", string(spec.Job))
 	set("CIRCLE_WORKFLOW_WORKSPACE_ID", string(cmp.Or(spec.Workspace, spec.Workflow)))
+	for _, v := range pullRequestVariables(spec.Pipeline) {
+		set(v.Name, v.Value)
+	}
 	directory := spec.Plan.WorkingDirectory
 	if directory == "" {
 		directory = "~/project"

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/uptrace/bun"
@@ -20,24 +21,38 @@ func (s *Service) CreatePipeline(ctx context.Context, n core.NewPipeline) (core.
 	if err := s.check(n); err != nil {
 		return core.Pipeline{}, err
 	}
-	row := newPipeline(n, s.now())
-	known := func(db bun.IDB) (*pipeline, error) {
-		return find(ctx, db, func(q *bun.SelectQuery) *bun.SelectQuery { return q.Where("id = ?", n.ID) })
-	}
-	if p, err := known(s.db); err != nil || p != nil {
-		return answer(p, err)
+	if p, err := s.decided(ctx, n.ID); err != nil {
+		return core.Pipeline{}, err
+	} else if p != nil {
+		return *p, nil
 	}
 	if err := n.Project.Refusal(); err != nil {
 		return core.Pipeline{}, err
 	}
+	row, heeds := newPipeline(n, s.now()), heedsMessage(n)
+	if heeds {
+		source, err := s.readMessage(ctx, row.Source.V)
+		if err != nil {
+			return core.Pipeline{}, err
+		}
+		if reason := skipReason(source); reason != "" {
+			return s.leaveSkip(ctx, row, reason)
+		}
+		row.Source.V, row.Branch = source, source.Branch
+	}
 	born := s.compiles.Lease(row)
 	defer born.Drop()
 	err := s.db.Tx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		if heeds {
+			if err := holdSkip(ctx, tx, row); err != nil {
+				return err
+			}
+		}
 		return insertPipeline(ctx, tx, row, n.Config)
 	})
 	if store.IsUnique(err) {
 		// The same request came twice at once, and the other was first.
-		return answer(known(s.db))
+		return s.answer(ctx, n.ID)
 	}
 	if err != nil {
 		return core.Pipeline{}, fmt.Errorf("creating the pipeline: %w", err)
@@ -46,16 +61,6 @@ func (s *Service) CreatePipeline(ctx context.Context, n core.NewPipeline) (core.
 	made := row.noun()
 	born.Hand(ctx)
 	return made, nil
-}
-
-func answer(p *pipeline, err error) (core.Pipeline, error) {
-	if err != nil {
-		return core.Pipeline{}, err
-	}
-	if p == nil {
-		return core.Pipeline{}, core.Errorf(core.CodeInternal, "a pipeline is there and is not")
-	}
-	return p.noun(), nil
 }
 
 // check bounds what came from outside.
@@ -67,8 +72,12 @@ func (s *Service) check(n core.NewPipeline) error {
 		return core.Errorf(core.CodeInvalid, "a pipeline builds either a branch or a tag; give one of them")
 	case len(n.Config) > s.cfg.MaxConfig:
 		return core.Errorf(core.CodeInvalid, "the config has %d bytes; at most %d are allowed", len(n.Config), s.cfg.MaxConfig)
-	case strings.ContainsRune(n.Config+n.Source.Branch+string(n.Trigger.Actor.ID), 0):
-		return core.Errorf(core.CodeInvalid, "the config, or the name of the branch, has a NUL character in it")
+	case strings.ContainsRune(n.Config+n.Source.Branch+n.Source.Fork+string(n.Trigger.Actor.ID), 0):
+		return core.Errorf(core.CodeInvalid, "the config, the name of the branch, or that of the fork has a NUL character in it")
+	case len(n.Trigger.PullRequests) > core.MaxPullRequests:
+		return core.Errorf(core.CodeInvalid, "the trigger has %d pull requests; at most %d are allowed", len(n.Trigger.PullRequests), core.MaxPullRequests)
+	case slices.ContainsFunc(n.Trigger.PullRequests, func(p core.PullRequest) bool { return strings.ContainsRune(p.URL+p.Author, 0) }):
+		return core.Errorf(core.CodeInvalid, "a pull request of the trigger has a NUL character in its URL or its author")
 	}
 	parameters, err := json.Marshal(n.Parameters)
 	if err != nil {

@@ -9,8 +9,8 @@
 // what is old enough to be removed).
 //
 // It owns the tables pipelines, configs (texts and plans), continuations (of
-// setup pipelines: keys, texts and plans), pipeline_numbers and handovers (what
-// workflows has yet to hear).
+// setup pipelines: keys, texts and plans), pipeline_numbers, handovers (what
+// workflows has yet to hear) and skips (requests that made no pipeline).
 //
 //	CreatePipeline ─► pending ─► Fetch, Compile ─► errors ───────────────► errored
 //	                     │                    ├──► a plan ─► hand-over ───► created
@@ -24,6 +24,8 @@
 //	                                 └────────► pending, and on as above
 //
 // A plan that asks for what nothing here can do yet is errors too (gaps.go).
+//
+// A push whose commit says `[ci skip]` makes no pipeline (skip.go).
 //
 // CreatePipeline only writes a row; a loop compiles, and stores the plan with
 // the ids of the workflows and the hand-over in one transaction, so that every

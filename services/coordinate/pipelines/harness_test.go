@@ -29,15 +29,20 @@ type fakeConfigs struct {
 	err      error             // of both methods
 	compiled []core.CompileRequest
 	change   func(*core.Plan) // of what is compiled; may be nil
+	// fetch answers in place of files; may be nil.
+	fetch func(context.Context, core.FetchRequest) (core.FetchResult, error)
 }
 
 const revision = "0123456789012345678901234567890123456789"
 
-func (f *fakeConfigs) Fetch(_ context.Context, r core.FetchRequest) (core.FetchResult, error) {
+func (f *fakeConfigs) Fetch(ctx context.Context, r core.FetchRequest) (core.FetchResult, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.err != nil {
 		return core.FetchResult{}, f.err
+	}
+	if f.fetch != nil {
+		return f.fetch(ctx, r)
 	}
 	result := core.FetchResult{Source: r.Source}
 	file, ok := f.files[r.Source.Branch]

@@ -367,11 +367,16 @@ func TestCreatePipelineBoundsItsInput(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, storetest.Open(t, "pipelines"))
 	for name, change := range map[string]func(*core.NewPipeline){
-		"no id":          func(n *core.NewPipeline) { n.ID = "" },
-		"no project":     func(n *core.NewPipeline) { n.Project.ID = "" },
-		"branch and tag": func(n *core.NewPipeline) { n.Source.Branch, n.Source.Tag = "main", "v1" },
-		"large config":   func(n *core.NewPipeline) { n.Config = strings.Repeat("x", b.svc.cfg.MaxConfig+1) },
-		"NUL":            func(n *core.NewPipeline) { n.Config = "a\x00b" },
+		"no id":            func(n *core.NewPipeline) { n.ID = "" },
+		"no project":       func(n *core.NewPipeline) { n.Project.ID = "" },
+		"branch and tag":   func(n *core.NewPipeline) { n.Source.Branch, n.Source.Tag = "main", "v1" },
+		"large config":     func(n *core.NewPipeline) { n.Config = strings.Repeat("x", b.svc.cfg.MaxConfig+1) },
+		"NUL":              func(n *core.NewPipeline) { n.Config = "a\x00b" },
+		"NUL in a fork":    func(n *core.NewPipeline) { n.Source.Fork = "a\x00b" },
+		"NUL in an author": func(n *core.NewPipeline) { n.Trigger.PullRequests = []core.PullRequest{{Author: "a\x00b"}} },
+		"many pull requests": func(n *core.NewPipeline) {
+			n.Trigger.PullRequests = make([]core.PullRequest, core.MaxPullRequests+1)
+		},
 		"large parameters": func(n *core.NewPipeline) {
 			n.Parameters = map[string]any{"a": strings.Repeat("x", b.svc.cfg.MaxParameters)}
 		},

@@ -117,6 +117,9 @@ func (s *Service) Run(ctx context.Context) error {
 	group.Go(func() error {
 		return work.Every(ctx, tidyEvery, s.logger, "removing old bundles", s.forgetBundles)
 	})
+	group.Go(func() error {
+		return work.Every(ctx, tidyEvery, s.logger, "forgetting what was skipped", s.forgetSkips)
+	})
 	return group.Wait()
 }
 

@@ -44,14 +44,39 @@ func pipelineValues(p *pipeline, source core.Source, path string, given bool) co
 	} {
 		set(v, name, text)
 	}
-	if trigger.Type == core.TriggerAPI {
-		v["event.name"], v["event.action"] = string(trigger.Type), string(trigger.Type)
-	}
 	if source.Branch != "" {
 		v["git.branch.is_default"] = source.Branch == project.DefaultBranch
 	}
+	eventValues(v, trigger, projectType(project, remote))
 	configValues(v, project, source, path, given)
 	return v
+}
+
+// eventValues adds what happened. Of pull requests only GitHub's have values.
+func eventValues(v core.PipelineValues, trigger core.Trigger, forge string) {
+	name := trigger.Event
+	if trigger.Type == core.TriggerAPI {
+		name = string(trigger.Type)
+	}
+	set(v, "event.name", name)
+	set(v, "event.action", cmp.Or(trigger.Action, name))
+	if forge != "github" || len(trigger.PullRequests) == 0 {
+		return
+	}
+	pr := trigger.PullRequests[0]
+	set(v, "event.context.github.pr_url", pr.URL)
+	if trigger.Event != core.EventPullRequest {
+		return
+	}
+	const prefix = "event.github.pull_request."
+	v[prefix+"number"], v[prefix+"draft"], v[prefix+"merged"] = pr.Number, pr.Draft, pr.Merged
+	for name, text := range map[string]string{
+		"title": pr.Title, "url": pr.URL,
+		"base.ref": pr.Base.Branch, "base.sha": pr.Base.Revision,
+		"head.ref": pr.Head.Branch, "head.sha": pr.Head.Revision,
+	} {
+		set(v, prefix+name, text)
+	}
 }
 
 // configValues adds where the config comes from.
