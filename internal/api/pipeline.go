@@ -86,6 +86,21 @@ type TriggerSource struct {
 	Bundle string `json:"bundle" doc:"the key that uploading a bundle answered"`
 }
 
+// RunRequest asks for a run of a project's pipeline definition, in CircleCI's
+// words. A project has one, and reads its config from the commit that it builds.
+type RunRequest struct {
+	DefinitionID string         `json:"definition_id,omitempty" doc:"the project's id, or nothing: a project has one definition"`
+	Config       *RunRef        `json:"config,omitempty" doc:"where the config is read; the same as checkout, which may be left out then, and the other way round"`
+	Checkout     *RunRef        `json:"checkout,omitempty" doc:"what is built; the project's default branch when neither is given"`
+	Parameters   map[string]any `json:"parameters,omitempty"`
+}
+
+// RunRef is a branch or a tag.
+type RunRef struct {
+	Branch string `json:"branch,omitempty"`
+	Tag    string `json:"tag,omitempty" doc:"excludes branch"`
+}
+
 // Triggered answers a trigger.
 type Triggered struct {
 	ID        string    `json:"id" format:"uuid"`

@@ -83,6 +83,10 @@ func (s *Service) answer(e endpoint) gin.HandlerFunc {
 			e.refuse(c, err)
 			return
 		}
+		if d, ok := body.(declined); ok {
+			c.JSON(http.StatusOK, d.body)
+			return
+		}
 		c.JSON(e.status, body)
 	}
 }

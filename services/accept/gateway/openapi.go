@@ -129,6 +129,12 @@ func responses(e endpoint, schemas schemaSet) object {
 			"content":     object{"application/json": object{"schema": schemas.of(reflect.TypeFor[api.Message]())}},
 		},
 	}
+	if e.undone != nil {
+		list[strconv.Itoa(http.StatusOK)] = object{
+			"description": "Nothing was done, and why.",
+			"content":     object{"application/json": object{"schema": schemas.of(reflect.TypeOf(e.undone))}},
+		}
+	}
 	if e.media == "text/plain" || e.media == mediaAny {
 		list["206"] = success
 	}

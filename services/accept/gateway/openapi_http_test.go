@@ -187,6 +187,7 @@ func TestAnswersMatchTheirSchemas(t *testing.T) {
 	s.CompileResult = core.CompileResult{
 		Processed: "version: 2\n", Errors: []core.ConfigError{{Message: "m", Line: 1}}, Warnings: []core.ConfigError{{Message: "w"}},
 	}
+	s.Skips = map[string]string{"skipped": "not this one"}
 	s.Usage = usage()
 	s.Stuck = []core.StuckRow{{Service: "queue", Table: "attempts", ID: "m-1", Tries: 20, LastError: "no"}}
 	s.Files = []gatewaytest.File{{Path: "log.txt", Content: "kept"}}
@@ -236,6 +237,8 @@ func (c *caller) projects() {
 func (c *caller) pipelines() {
 	p := triggered(c.t, c.s, "")
 	c.call("POST", projectPath+"/pipeline", `{"parameters":{"a":1}}`)
+	c.call("POST", projectPath+"/pipeline/run", `{"checkout":{"branch":"main"}}`)
+	c.call("POST", projectPath+"/pipeline/run", `{"checkout":{"branch":"skipped"}}`)
 	path := "/api/v2/pipeline/" + p.ID
 	w := "/api/v2/workflow/" + get[api.List[api.Workflow]](c.t, c.s, path+"/workflow").Items[0].ID
 	hold := eventually(c.t, c.s, w, "hold", "on_hold")

@@ -20,11 +20,16 @@ type endpoint struct {
 	query        []string // names of query parameters
 	headers      []string // names of request headers
 	in, out      any      // values of the types of body and answer; nil for none
+	undone       any      // of the type of a declined's body; nil for an endpoint that returns none
 	media        string   // of an answer or body that is no JSON
 	serve        func(*request) (any, error)
 	raw          gin.HandlerFunc
 	failed       func(*gin.Context, error) // answers with an error; nil for CircleCI's form
 }
+
+// declined is what serve returns when the request was in order and nothing was
+// done, which is said with status 200 where another one means that it was.
+type declined struct{ body any }
 
 // refuse answers with an error.
 func (e endpoint) refuse(c *gin.Context, err error) {
@@ -95,6 +100,7 @@ func (s *Service) pipelineEndpoints() []endpoint {
 	base := v2 + "/project" + slugPath + "/pipeline"
 	return []endpoint{
 		{method: http.MethodPost, path: base, summary: "Trigger a pipeline", status: 201, headers: []string{"Idempotency-Key"}, in: api.TriggerRequest{}, out: api.Triggered{}, serve: s.trigger},
+		{method: http.MethodPost, path: base + "/run", summary: "Run a project's pipeline definition, unless the commit says [ci skip]", status: 201, headers: []string{"Idempotency-Key"}, in: api.RunRequest{}, out: api.Triggered{}, undone: api.Message{}, serve: s.runPipeline},
 		{method: http.MethodGet, path: base, summary: "List a project's pipelines, newest first", status: 200, query: []string{"branch", "page-token"}, out: api.List[api.Pipeline]{}, serve: s.projectPipelines},
 		{method: http.MethodGet, path: base + "/mine", summary: "List a project's pipelines that I triggered", status: 200, query: []string{"page-token"}, out: api.List[api.Pipeline]{}, serve: s.myProjectPipelines},
 		{method: http.MethodGet, path: base + "/:number", summary: "Get a pipeline by its number", status: 200, out: api.Pipeline{}, serve: s.pipelineByNumber},

@@ -38,20 +38,32 @@ func (s *Service) trigger(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	id, err := s.chosenID(r, "pipeline", string(project.ID))
+	p, err := s.start(r, "pipeline", core.NewPipeline{Project: project, Source: source, Parameters: in.Parameters, Config: in.Config})
 	if err != nil {
 		return nil, err
 	}
-	p, err := s.deps.Peers.Pipelines.CreatePipeline(r.ctx(), core.NewPipeline{
-		ID: core.PipelineID(id), Project: project, Source: source,
-		Trigger:    core.Trigger{Type: core.TriggerAPI, Actor: r.user, ReceivedAt: s.deps.Clock().UTC()},
-		Parameters: in.Parameters, Config: in.Config,
-	})
+	return showTriggered(p), nil
+}
+
+// start has a pipeline made for the user who asks for it. The kind keeps the
+// Idempotency-Keys of different routes apart.
+func (s *Service) start(r *request, kind string, n core.NewPipeline) (core.Pipeline, error) {
+	id, err := s.chosenID(r, kind, string(n.Project.ID))
 	if err != nil {
-		return nil, err
+		return core.Pipeline{}, err
 	}
-	s.deps.Logger.Info("pipeline triggered", "pipeline_id", p.ID, "project_id", project.ID, "user_id", r.user.ID)
-	return api.Triggered{ID: string(p.ID), State: string(p.State), Number: p.Number, CreatedAt: p.CreatedAt}, nil
+	n.ID = core.PipelineID(id)
+	n.Trigger = core.Trigger{Type: core.TriggerAPI, Actor: r.user, ReceivedAt: s.deps.Clock().UTC()}
+	p, err := s.deps.Peers.Pipelines.CreatePipeline(r.ctx(), n)
+	if err != nil {
+		return core.Pipeline{}, err
+	}
+	s.deps.Logger.Info("pipeline triggered", "pipeline_id", p.ID, "project_id", n.Project.ID, "user_id", r.user.ID, "skipped", p.Skipped != "")
+	return p, nil
+}
+
+func showTriggered(p core.Pipeline) api.Triggered {
+	return api.Triggered{ID: string(p.ID), State: string(p.State), Number: p.Number, CreatedAt: p.CreatedAt}
 }
 
 // chosenID returns the id of what the request creates. With an Idempotency-Key

@@ -54,6 +54,9 @@ func (p *Platform) CreatePipeline(_ context.Context, n core.NewPipeline) (core.P
 	if known := p.find(n.ID); known != nil {
 		return known.Pipeline, nil
 	}
+	if why := p.Skips[n.Source.Branch]; why != "" && n.Skippable {
+		return core.Pipeline{ID: n.ID, Project: n.Project.ID, Skipped: why}, nil
+	}
 	now := time.Now().UTC()
 	fresh := &pipeline{new: n, Pipeline: core.Pipeline{
 		ID: n.ID, Project: n.Project.ID, Number: int64(len(p.pipelines) + 1), State: core.PipelinePending,

@@ -20,6 +20,9 @@ import (
 type Platform struct {
 	// Script is what a new pipeline does. Set it before the first one.
 	Script []JobScript
+	// Skips says of branches why their commit gets no pipeline, where a request
+	// heeds its message. Set it before the first one.
+	Skips map[string]string
 	// CompileResult answers every compilation.
 	CompileResult core.CompileResult
 	// Reason is what the queue says of tasks that wait.
