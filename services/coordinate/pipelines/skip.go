@@ -17,17 +17,14 @@ import (
 )
 
 // skipWords in the message of a commit keep its pipeline from being made. They
-// count in lower case only, as CircleCI documents them.
+// count in lower case only, as CircleCI documents them, and wherever they stand:
+// its documentation spoke of the first 250 characters for years, which its code
+// never did (https://github.com/circleci/circleci-docs/pull/10724).
 var skipWords = []string{"[ci skip]", "[skip ci]"}
 
-const (
-	// skipWithin is how many characters of the title, and of the body, are looked
-	// at. A word that does not end within them does not count.
-	skipWithin = 250
-	// keepSkips is how long the same request has the same answer: forges and
-	// clients send one again for days, not for weeks.
-	keepSkips = 30 * 24 * time.Hour
-)
+// keepSkips is how long the same request has the same answer: forges and clients
+// send one again for days, not for weeks.
+const keepSkips = 30 * 24 * time.Hour
 
 // skip is a row of skips: a request that made no pipeline.
 type skip struct {
@@ -65,24 +62,12 @@ func heedsMessage(n core.NewPipeline) bool {
 func skipReason(source core.Source) string {
 	for _, part := range []struct{ name, text string }{{"title", source.Subject}, {"body", source.Body}} {
 		for _, word := range skipWords {
-			if strings.Contains(beginning(part.text), word) {
+			if strings.Contains(part.text, word) {
 				return fmt.Sprintf("No pipeline was made: the %s of commit %.7s has %s in it.", part.name, source.Revision, word)
 			}
 		}
 	}
 	return ""
-}
-
-// beginning is as much of a text as is looked at.
-func beginning(text string) string {
-	count := 0
-	for at := range text {
-		if count == skipWithin {
-			return text[:at]
-		}
-		count++
-	}
-	return text
 }
 
 // readMessage returns the source with the message of its commit. A trigger that

@@ -24,7 +24,7 @@ import (
 
 func TestSkipReason(t *testing.T) {
 	t.Parallel()
-	fill := func(n int) string { return strings.Repeat("é", n) } // two bytes each
+	fill := func(n int) string { return strings.Repeat("é", n) }
 	for name, c := range map[string]struct {
 		title, body string
 		want        string // in the reason; "" for none
@@ -41,12 +41,9 @@ func TestSkipReason(t *testing.T) {
 		"over two lines":       {title: "Mend", body: "[skip\nci]"},
 		"words of others":      {title: "[no ci] [skip actions] [actions skip]"},
 		"over title and body":  {title: "Mend [skip", body: "ci] the roof"},
-		"last place of title":  {title: fill(241) + "[ci skip]", want: "title"},
-		"too late in title":    {title: fill(242) + "[ci skip]"},
-		"last place of body":   {title: fill(250), body: fill(241) + "[skip ci] and on", want: "body"},
-		"too late in body":     {title: "Mend", body: fill(242) + "[skip ci]"},
-		"late, and in time":    {title: fill(300) + "[ci skip]", body: "[skip ci]", want: "body"},
-		"a body has a count":   {title: fill(249), body: "[skip ci]", want: "body"}, // of its own
+		"end of a long title":  {title: fill(500) + "[ci skip]", want: "title"},
+		"end of a long body":   {title: "Mend", body: fill(7000) + "[skip ci]", want: "body"},
+		"inside of other text": {title: "Mend", body: "of squashed work:[skip ci]!", want: "body"},
 		"nothing to read from": {},
 	} {
 		t.Run(name, func(t *testing.T) {
