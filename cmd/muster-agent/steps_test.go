@@ -99,6 +99,7 @@ func TestEnvironment(t *testing.T) {
 	claimed.Secrets = []core.EnvVar{{Name: "TOKEN", Value: "project-secret-value"}, {Name: "CIRCLE_BRANCH", Value: "weaker"}, {Name: "BOTH", Value: "weakest"}}
 	claimed.Spec.Plan.Environment = []core.EnvVar{{Name: "BOTH", Value: "from job"}, {Name: "JOB", Value: "a $b ~"}, {Name: "CIRCLE_JOB", Value: "stronger"}}
 	claimed.Spec.Plan.WorkingDirectory = "~/somewhere/$else"
+	claimed.Spec.Pipeline.Trigger.PullRequests = []core.PullRequest{{Number: 7, URL: "https://forge.example.com/7"}, {Number: 9, URL: "https://forge.example.com/9"}}
 	s := agenttest.New(t, claimed, wire.Limits{})
 	b := start(t, s, "MUSTER_BASE_URL=https://ci.example.com/")
 	if got := b.wait(); got != 0 {
@@ -111,7 +112,8 @@ func TestEnvironment(t *testing.T) {
 		"CIRCLE_PROJECT_REPONAME=site", "CIRCLE_PROJECT_USERNAME=acme", "CIRCLE_SHA1=" + strings.Repeat("a", 40), "CIRCLE_USERNAME=ada",
 		"CIRCLE_WORKFLOW_ID=workflow-1", "CIRCLE_WORKFLOW_JOB_ID=job-1", "CIRCLE_WORKING_DIRECTORY=~/somewhere/$else", "CIRCLE_ORGANIZATION_ID=org-1",
 		"BOTH=from step", "STEP=step", "JOB=a $b ~", "IMAGE_SAYS=hello", "TERM=xterm", "HERE=" + b.home + "/somewhere/$else", "24 80", "HOME=" + b.home,
-		"MUSTER_HOST=https://ci.example.com",
+		"MUSTER_HOST=https://ci.example.com", "CIRCLE_PULL_REQUEST=https://forge.example.com/7",
+		"CIRCLE_PULL_REQUESTS=https://forge.example.com/7,https://forge.example.com/9",
 	} {
 		if !strings.Contains(out, "\n"+want+"\n") {
 			t.Errorf("no %q in %s", want, out)
@@ -120,7 +122,7 @@ func TestEnvironment(t *testing.T) {
 	if got, want := s.Output(first+1), b.home+"/somewhere/$else/sub/folder\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	for _, never := range []string{"MUSTER_", "NOMAD_", "VAULT_", "CONSUL_", "project-secret-value", agenttest.Token, agenttest.Identity} {
+	for _, never := range []string{"CIRCLE_PR_", "MUSTER_", "NOMAD_", "VAULT_", "CONSUL_", "project-secret-value", agenttest.Token, agenttest.Identity} {
 		if strings.Contains(strings.ReplaceAll(s.All(), "MUSTER_HOST=", ""), never) {
 			t.Errorf("%q shows in the output", never)
 		}
