@@ -32,6 +32,11 @@ type QueuedTask struct {
 	ResourceClass string       `json:"resource_class,omitempty"`
 	// Priority is higher for what should start sooner; 0 is ordinary.
 	Priority int `json:"priority,omitempty"`
+	// Job is set where one task of the job waits for the others while it runs:
+	// that one Follows. It is released, at each of its tries, only while none of
+	// the others waits for a place, which might be the one that it would take.
+	Job     JobID `json:"job_id,omitempty"`
+	Follows bool  `json:"follows,omitempty"`
 }
 
 // TaskReport is news of a task on its way to the workflows service. Attempt and

@@ -5,6 +5,7 @@ package execute
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -17,11 +18,14 @@ import (
 // of several, node 0 alone runs it, once the others have succeeded. A job that
 // somebody may log in to deploys nothing.
 //
-//	node 0:  wait for the others' ends ─► all succeeded ─► run the command
-//	                                  └─► one did not   ─► skipped
+//	node 0:  wait for the others' ends ─► all succeeded        ─► run the command
+//	                                  ├─► one did not          ─► skipped
+//	                                  └─► one finds no place   ─► end, to be tried again
 //	others:  skipped, at once
 //
-// The others end without node 0, so nobody waits in a circle.
+// The others end without node 0. One that was lost has to find a place again,
+// though, and the only one may be that of node 0: it gives it back after a while,
+// so nobody waits in a circle. The queue holds it then until all others have begun.
 func (j *job) deploy(ctx context.Context, step core.RunStep, out *stream.StepWriter) (outcome, error) {
 	spec := j.task.Spec
 	switch {
@@ -65,14 +69,15 @@ type waiting struct {
 	known  string // version of the last answer
 	open   string // the nodes that it named as running, as text
 	told   time.Time
-	silent bool // the platform does not answer, and the step says so
+	silent bool      // the platform does not answer, and the step says so
+	lost   time.Time // since then there has been a node without a place
 }
 
 // wait returns true when all others have succeeded, and otherwise how the step
 // ends. No silence of it counts as a timeout; the job's own limit holds.
 func (w *waiting) wait(ctx context.Context) (o outcome, ok bool, err error) {
 	for {
-		found, err := w.deps.Siblings(ctx, w.known, core.MaxSiblingWait)
+		found, err := w.deps.Siblings(ctx, w.known, w.patience())
 		if o, ok := stopped(ctx); ok {
 			return o, false, o.note(w.out)
 		}
@@ -97,7 +102,41 @@ func (w *waiting) wait(ctx context.Context) (o outcome, ok bool, err error) {
 		if err := w.tell(open); err != nil {
 			return outcome{}, false, err
 		}
+		if node, ok := w.overdue(found.Tasks); ok {
+			o := w.giveWay(node)
+			return o, false, o.note(w.out)
+		}
 	}
+}
+
+// patience is how long the next question may wait for news.
+func (w *waiting) patience() time.Duration {
+	if w.lost.IsZero() {
+		return core.MaxSiblingWait
+	}
+	return max(time.Millisecond, min(core.MaxSiblingWait, w.cfg.Yield-time.Since(w.lost)))
+}
+
+// overdue names a node that has no place, when there has been one for too long.
+func (w *waiting) overdue(siblings []core.Sibling) (node int, ok bool) {
+	at := slices.IndexFunc(siblings, func(s core.Sibling) bool { return s.Status == core.JobQueued })
+	if at < 0 {
+		w.lost = time.Time{}
+		return 0, false
+	}
+	if w.lost.IsZero() {
+		w.lost = time.Now()
+	}
+	return siblings[at].Index, time.Since(w.lost) >= w.cfg.Yield
+}
+
+// giveWay ends the job as the infrastructure's failure, after which another
+// attempt is made of it.
+func (w *waiting) giveWay(node int) outcome {
+	i := &Interruption{Status: core.JobInfrastructureFail, Reason: fmt.Sprintf(
+		"Node %d was lost and has found no place to run for %s. This node gives its own back, without having deployed; it is tried again when all others have begun.", node, w.cfg.Yield)}
+	w.interrupt(i)
+	return outcome{status: i.stepStatus(), reason: i.Reason}
 }
 
 // tell names the nodes that are waited for, when they are others than before.

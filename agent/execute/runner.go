@@ -40,6 +40,9 @@ type Config struct {
 	LinkDir  string        // of the container, for links to the commands of the job; "" means none
 	SSH      SSHConfig
 	Keep     Keep
+	// Yield is how long a node that is to deploy waits for others that have lost
+	// their place before it gives its own back; 0 means 2 min.
+	Yield time.Duration
 }
 
 // Keep is how long the steps that keep and bring back files try when what they
@@ -119,6 +122,7 @@ func New(cfg Config, deps Deps) (*Runner, error) {
 	if cfg.NoOutput <= 0 {
 		cfg.NoOutput = 10 * time.Minute
 	}
+	cfg.Yield = cmp.Or(cfg.Yield, 2*time.Minute)
 	cfg.Keep.Patience = cmp.Or(cfg.Keep.Patience, 10*time.Minute)
 	cfg.Keep.CachePatience = cmp.Or(cfg.Keep.CachePatience, time.Minute)
 	cfg.Keep.CacheLimit = cmp.Or(cfg.Keep.CacheLimit, 30*time.Minute)

@@ -177,6 +177,7 @@ func (t *tracked) build(ctx, delivery context.Context) error {
 		Environ:  t.cfg.Environ,
 		LinkDir:  t.cfg.LinkDir,
 		SSH:      t.cfg.SSH,
+		Yield:    t.cfg.Yield,
 		Keep: execute.Keep{
 			Patience: t.cfg.Transfers.Patience, CachePatience: t.cfg.Transfers.CachePatience, CacheLimit: t.cfg.Transfers.CacheLimit,
 		},

@@ -28,7 +28,7 @@ func TestConfigFromTheEnvironment(t *testing.T) {
 	environ := []string{
 		wire.EnvOutputURL + "= http://a:1 ,http://b:2,", wire.EnvIdentityFile + "=/id", wire.EnvSpoolDir + "=/spool",
 		EnvBaseURL + "=https://ci", EnvGrace + "=3s", "PATH=/bin", wire.EnvCopiesDir + "=/copies", wire.EnvCopiesBytes + "=5",
-		EnvSpoolBytes + "=6", EnvStall + "=7s", EnvPatience + "=8s", EnvCachePatience + "=9s", EnvCacheLimit + "=10s",
+		EnvSpoolBytes + "=6", EnvStall + "=7s", EnvPatience + "=8s", EnvCachePatience + "=9s", EnvCacheLimit + "=10s", EnvYield + "=11s",
 	}
 	got, err := FromEnviron(environ)
 	if err != nil {
@@ -36,7 +36,7 @@ func TestConfigFromTheEnvironment(t *testing.T) {
 	}
 	want := Config{Addresses: []string{"http://a:1", "http://b:2"}, IdentityFile: "/id", SpoolDir: "/spool", BaseURL: "https://ci",
 		Grace: 3 * time.Second, Environ: environ, CopiesDir: "/copies", CopiesBytes: 5, SpoolBytes: 6,
-		Transfers: Transfers{Stall: 7 * time.Second, Patience: 8 * time.Second, CachePatience: 9 * time.Second, CacheLimit: 10 * time.Second}}
+		Transfers: Transfers{Stall: 7 * time.Second, Patience: 8 * time.Second, CachePatience: 9 * time.Second, CacheLimit: 10 * time.Second}, Yield: 11 * time.Second}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

@@ -25,6 +25,7 @@ type line struct {
 	copies    string
 	change    func(*core.TaskSpec) // of the tasks, nil for nothing
 	transfers Transfers
+	yield     time.Duration
 }
 
 func newLine(t *testing.T) *line {
@@ -55,7 +56,7 @@ func (l *line) jobIn(home string, steps ...core.StepPlan) (_, status string, out
 	path := filepath.Join(l.t.TempDir(), "identity")
 	must(l.t, os.WriteFile(path, []byte(agenttest.Identity), 0o600))
 	a, err := New(Config{Addresses: []string{l.server.URL}, IdentityFile: path, SpoolDir: l.t.TempDir(), ClaimFor: 5 * time.Second,
-		Linger: 5 * time.Second, Environ: []string{"HOME=" + home, "PATH=" + os.Getenv("PATH")}, CopiesDir: l.copies, Transfers: l.transfers},
+		Linger: 5 * time.Second, Environ: []string{"HOME=" + home, "PATH=" + os.Getenv("PATH")}, CopiesDir: l.copies, Transfers: l.transfers, Yield: l.yield},
 		Deps{Logger: hclog.NewNullLogger(), Clock: time.Now, NewID: core.NewID, Processes: process.NewTable()})
 	must(l.t, err)
 	must(l.t, a.Run(l.t.Context()))

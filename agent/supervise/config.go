@@ -34,6 +34,9 @@ const (
 	// EnvCacheLimit is how long saving or restoring a cache may take, however
 	// well it goes: a build can do without.
 	EnvCacheLimit = "MUSTER_CACHE_LIMIT"
+	// EnvYield is how long node 0 of a job waits before its deploy step for nodes
+	// that were lost and find no place again, before it gives its own back.
+	EnvYield = "MUSTER_DEPLOY_YIELD"
 )
 
 // Config is what an agent is started with.
@@ -57,6 +60,7 @@ type Config struct {
 	Environ      []string      // of the image; what is the agent's own is taken out of it
 	LinkDir      string        // of a container, for links to the commands of its job; "" means none
 	Transfers    Transfers
+	Yield        time.Duration // of a node that is to deploy, see EnvYield; 0 means 2 min
 	SSH          execute.SSHConfig
 }
 
@@ -109,7 +113,7 @@ func FromEnviron(environ []string) (Config, error) {
 // amount reads the variables that are a length of time or a number of bytes.
 func (c *Config) amount(name, value string) error {
 	times := map[string]*time.Duration{EnvGrace: &c.Grace, EnvStall: &c.Transfers.Stall, EnvPatience: &c.Transfers.Patience,
-		EnvCachePatience: &c.Transfers.CachePatience, EnvCacheLimit: &c.Transfers.CacheLimit}
+		EnvCachePatience: &c.Transfers.CachePatience, EnvCacheLimit: &c.Transfers.CacheLimit, EnvYield: &c.Yield}
 	sizes := map[string]*int64{wire.EnvCopiesBytes: &c.CopiesBytes, EnvSpoolBytes: &c.SpoolBytes}
 	if into := times[name]; into != nil {
 		length, err := time.ParseDuration(value)

@@ -6,6 +6,7 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -185,5 +186,26 @@ func TestDeployWithoutAnAnswer(t *testing.T) {
 	_, status, out := l.job(deploy("echo deployed"))
 	if status != "failed" || !strings.Contains(out[0], "Not deploying: the platform does not say") {
 		t.Errorf("%s: %q", status, out)
+	}
+}
+
+// TestDeployGivesWay: a node that was lost and finds no place gets that of the
+// one that waits for it, which has deployed nothing and can be tried again.
+func TestDeployGivesWay(t *testing.T) {
+	t.Parallel()
+	l := newLine(t)
+	l.node(0, 3)
+	l.yield = 50 * time.Millisecond
+	l.server.SetSiblings(sibling(1, core.JobRunning), core.Sibling{Index: 2, Status: core.JobQueued, Attempt: 2})
+	always := run("echo not reached")
+	always.Run.When = core.WhenAlways
+	_, status, out := l.job(run("echo before"), deploy("echo deployed"), always)
+	if status != "infrastructure_fail" || len(out) != 2 || strings.Contains(out[1], "deployed\n") {
+		t.Fatalf("%s: %q", status, out)
+	}
+	says(t, out[1], "Waiting for the other nodes of the job to end: 1 (running), 2 (queued, attempt 2)\n",
+		"Node 2 was lost and has found no place to run for 50ms. This node gives its own back, without having deployed")
+	if diff := cmp.Diff([]core.StepStatus{core.StepSuccess, core.StepLost}, l.statuses()); diff != "" {
+		t.Errorf("steps (-want +got):\n%s", diff)
 	}
 }

@@ -158,7 +158,7 @@ func (s *Service) saveQueued(ctx context.Context, tx bun.Tx, b *board) error {
 }
 
 func newHandover(w *workflow, j *job, t *task, now store.Time) *handover {
-	return &handover{
+	h := &handover{
 		Item:    work.Item{ID: string(t.ID), DueAt: now},
 		Enqueue: true,
 		Task: store.JSON[core.QueuedTask]{V: core.QueuedTask{
@@ -166,6 +166,10 @@ func newHandover(w *workflow, j *job, t *task, now store.Time) *handover {
 			Executor: j.Executor, ResourceClass: j.ResourceClass,
 		}},
 	}
+	if j.Deploys {
+		h.Task.V.Job, h.Task.V.Follows = j.ID, j.held(t.Index)
+	}
+	return h
 }
 
 // numberJobs gives jobs the next numbers of their projects. The projects' rows

@@ -30,7 +30,9 @@ func hasDeploy(p core.JobPlan) bool {
 // held tells whether a task is kept from the queue at first: one that will wait
 // for the others holds a slot and a place on a client while it does, which those
 // may need. It follows when each of them has begun: they wait for nobody, so they
-// end however full the cluster is.
+// end however full the cluster is. One that is lost later has to find a place once
+// more: the task that waits gives its own back (execute.Config.Yield), and the
+// queue, which tries it again, holds it from then on (core.QueuedTask.Follows).
 func (j *job) held(index int) bool { return j.Deploys && index == 0 }
 
 // release lets the held tasks go whose siblings have all begun. The board's tasks

@@ -155,6 +155,14 @@ func TestTheDeployingTaskIsHeld(t *testing.T) {
 		if diff := cmp.Diff([]int{0, 1}, queued(b.job("w", "wide").ID)); diff != "" {
 			t.Errorf("the queue has of a job that deploys nothing (-want +got):\n%s", diff)
 		}
+		for i := range 3 { // the queue goes on holding it, at each further try
+			if got := b.queue.tasks[taskID(ship, i)]; got.Job != ship || got.Follows != (i == 0) {
+				t.Errorf("task %d came to the queue as %+v", i, got)
+			}
+		}
+		if got := b.queue.tasks[taskID(b.job("w", "wide").ID, 0)]; got.Job != "" || got.Follows {
+			t.Errorf("a task of a job that deploys nothing came to the queue as %+v", got)
+		}
 		// A cancel ends one that is still held.
 		if err := b.svc.CancelJob(b.ctx, core.JobCancel{Job: stopped}); err != nil {
 			t.Fatal(err)

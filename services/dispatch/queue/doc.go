@@ -15,7 +15,9 @@
 // A pass of the scheduler releases many tasks in a few statements. What may run
 // is bounded by each organization's concurrency and by each pool; between
 // organizations the one that uses the smallest share of its limit goes first,
-// within one the higher priority and then the older task. Passes of several
+// within one the higher priority and then the older task. A task that waits for
+// others of its job while it runs is left out while one of them has no place
+// (store.go, held). Passes of several
 // instances exclude each other by a locked row, so limits hold for all of them
 // together.
 //

@@ -71,6 +71,7 @@ func (s *Service) rowsFor(tasks []core.QueuedTask, now store.Time) (rows []*task
 		row := &task{
 			ID: q.ID, Organization: q.Organization, Executor: q.Executor, ResourceClass: q.ResourceClass,
 			Rank: -int64(q.Priority), Turn: now.Time().UnixMicro() + int64(i), State: stateWaiting, WaitingSince: now,
+			Job: q.Job, Follows: q.Follows && q.Job != "",
 		}
 		class, err := s.deps.Classes.Lookup(q.Executor, q.ResourceClass)
 		if err != nil {

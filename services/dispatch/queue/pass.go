@@ -167,8 +167,8 @@ func readHeads(ctx context.Context, tx bun.Tx, b *board) error {
 	for l, n := range wanted {
 		key := lineOf(l.pool, l.org)
 		byKey[key] = l
-		selects = append(selects, `SELECT * FROM (SELECT id, line, rank, turn FROM tasks
-			WHERE state = 'waiting' AND line = ? ORDER BY line, rank, turn LIMIT ?) AS head`)
+		selects = append(selects, `SELECT * FROM (SELECT t.id, t.line, t.rank, t.turn FROM tasks AS t
+			WHERE t.state = 'waiting' AND t.line = ? AND NOT `+held+` ORDER BY t.line, t.rank, t.turn LIMIT ?) AS head`)
 		args = append(args, key, n)
 	}
 	var rows []struct {

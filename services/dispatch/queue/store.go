@@ -43,7 +43,16 @@ type task struct {
 	Reason        string              `bun:"reason"`
 	WaitingSince  store.Time          `bun:"waiting_since,type:bigint"`
 	EndedAt       store.Time          `bun:"ended_at,type:bigint"`
+	Job           core.JobID          `bun:"job"`
+	Follows       bool                `bun:"follows"`
 }
+
+// held is true of a row t of tasks that others of its job come before: they have
+// not begun yet, or were lost and have not begun again. It runs until they have
+// ended, so it must not be in the place that one of them needs. It is not kept as
+// a state, which would have to change with theirs.
+const held = `(t.follows AND EXISTS (SELECT 1 FROM tasks AS other
+	WHERE other.job <> '' AND other.job = t.job AND NOT other.follows AND other.state IN ('waiting', 'placed')))`
 
 // upcoming is the number of the attempt that a task waits for or has.
 func (t *task) upcoming() int {

@@ -34,6 +34,9 @@ func (s *Service) Waiting(ctx context.Context, ids []core.TaskID) ([]string, err
 	if err != nil {
 		return nil, err
 	}
+	if u.held, err = s.readHeld(ctx, tasks); err != nil {
+		return nil, err
+	}
 	reasons := make([]string, len(ids))
 	for i, id := range ids {
 		if t := tasks[id]; t != nil {
@@ -62,10 +65,32 @@ func (s *Service) readPlaced(ctx context.Context, tasks []*task, into map[string
 	return nil
 }
 
+// readHeld returns those tasks that others of their job come before.
+func (s *Service) readHeld(ctx context.Context, tasks map[core.TaskID]*task) (map[core.TaskID]bool, error) {
+	var ids []core.TaskID
+	for _, t := range tasks {
+		if t.State == stateWaiting && t.Follows {
+			ids = append(ids, t.ID)
+		}
+	}
+	found := map[core.TaskID]bool{}
+	for part := range slices.Chunk(ids, batch.Size) {
+		var some []core.TaskID
+		if err := s.deps.DB.NewSelect().Model((*task)(nil)).Column("id").Where("id IN (?)", bun.List(part)).Where(held).Scan(ctx, &some); err != nil {
+			return nil, fmt.Errorf("reading which tasks are held: %w", err)
+		}
+		for _, id := range some {
+			found[id] = true
+		}
+	}
+	return found, nil
+}
+
 // use is how full the organizations and pools of some tasks are.
 type use struct {
 	board
 	names map[core.OrganizationID]string
+	held  map[core.TaskID]bool
 	max   int
 }
 
@@ -120,6 +145,8 @@ func (u *use) why(t *task, a *attempt) string {
 func (u *use) bound(t *task) string {
 	org, pool := u.orgs[t.Organization], u.pools[t.Pool]
 	switch {
+	case u.held[t.ID]:
+		return "waits until all other nodes of its job have begun"
 	case org.released >= org.limit:
 		name := cmp.Or(u.names[t.Organization], string(t.Organization))
 		return fmt.Sprintf("waits for a free slot: organization %s runs %d of %d", name, org.released, org.limit)
