@@ -79,7 +79,7 @@ func (s *Service) WorkflowJobs(ctx context.Context, id core.WorkflowID) ([]core.
 		describe(&out[i], j, requires[j.ID], func(place int) *job { return rows[place] })
 	}
 	s.explainSerials(ctx, rows, out)
-	s.explainQueued(ctx, out)
+	s.explainQueued(ctx, rows, out)
 	return out, nil
 }
 
@@ -134,7 +134,7 @@ func (s *Service) oneJob(ctx context.Context, narrow func(*bun.SelectQuery) *bun
 	for _, t := range tasks {
 		out.Tasks = append(out.Tasks, t.noun())
 	}
-	s.explainTasks(ctx, &out)
+	s.explainTasks(ctx, &j, &out)
 	shown := []core.Job{out}
 	s.explainSerials(ctx, []*job{&j}, shown)
 	return &shown[0], nil

@@ -5,6 +5,7 @@ package workflows
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/muster-ci/muster/core"
@@ -44,7 +45,7 @@ func waitsFor(names []string) string {
 
 // explainTasks asks the queue why the open tasks of a job wait. Every task that
 // waits gets its reason, and the job the first of them when it runs nowhere.
-func (s *Service) explainTasks(ctx context.Context, j *core.Job) {
+func (s *Service) explainTasks(ctx context.Context, row *job, j *core.Job) {
 	var ids []core.TaskID
 	var places []int
 	for i, t := range j.Tasks {
@@ -62,16 +63,24 @@ func (s *Service) explainTasks(ctx context.Context, j *core.Job) {
 			j.Reason = reason
 		}
 	}
+	queued := func(t core.Task) bool { return t.Status == core.JobQueued }
+	if row.Deploys && len(j.Tasks) > 1 && j.Tasks[0].Reason == "" && queued(j.Tasks[0]) && slices.ContainsFunc(j.Tasks[1:], queued) {
+		j.Tasks[0].Reason = "waits until all other nodes of its job have begun" // nobody has told the queue of it
+	}
 }
 
 // explainQueued does the same for the queued jobs of a list, in one call, and
-// goes by their first tasks.
-func (s *Service) explainQueued(ctx context.Context, jobs []core.Job) {
+// goes by the first task that each has in the queue.
+func (s *Service) explainQueued(ctx context.Context, rows []*job, jobs []core.Job) {
 	var ids []core.TaskID
 	var places []int
 	for i, j := range jobs {
 		if j.Status == core.JobQueued && j.Reason == "" && len(ids) < explainedJobs {
-			ids = append(ids, taskID(j.ID, 0))
+			first := 0
+			if rows[i].held(0) {
+				first = 1
+			}
+			ids = append(ids, taskID(j.ID, first))
 			places = append(places, i)
 		}
 	}

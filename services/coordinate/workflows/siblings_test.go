@@ -173,3 +173,33 @@ func TestTheDeployingTaskIsHeld(t *testing.T) {
 		}
 	})
 }
+
+// TestAHeldTaskSaysWhy: the queue does not know of it yet. Its job goes by those
+// of which the queue does.
+func TestAHeldTaskSaysWhy(t *testing.T) {
+	each(t, func(t *testing.T, b *bench) {
+		b.create(plan("w", deploying("ship")))
+		b.deliver()
+		if got := b.jobs("w")[0].Reason; got != "no room in the pool" {
+			t.Errorf("in the list the job says %q", got)
+		}
+		const held = "waits until all other nodes of its job have begun"
+		reasons := func() (all [4]string) {
+			j := b.job("w", "ship")
+			return [4]string{j.Reason, j.Tasks[0].Reason, j.Tasks[1].Reason, j.Tasks[2].Reason}
+		}
+		if diff := cmp.Diff([4]string{"no room in the pool", held, "no room in the pool", "no room in the pool"}, reasons()); diff != "" {
+			t.Errorf("job and tasks (-want +got):\n%s", diff)
+		}
+		ship := b.job("w", "ship").ID
+		b.reportTask(taskID(ship, 1), 1, core.JobRunning)
+		if diff := cmp.Diff([4]string{"", held, "", "no room in the pool"}, reasons()); diff != "" {
+			t.Errorf("with one that runs (-want +got):\n%s", diff)
+		}
+		b.reportTask(taskID(ship, 2), 1, core.JobRunning)
+		b.deliver()
+		if diff := cmp.Diff([4]string{"", "no room in the pool", "", ""}, reasons()); diff != "" {
+			t.Errorf("with all others running (-want +got):\n%s", diff)
+		}
+	})
+}
