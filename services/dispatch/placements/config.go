@@ -31,8 +31,11 @@ type Config struct {
 	// Default: 10m.
 	ClaimTimeout time.Duration `hcl:"claim_timeout,optional"`
 
-	// PurgeDelay is how long an agent that has reported its result may take to
-	// leave before its allocation is removed. Default: 10s.
+	// PurgeDelay is how long an allocation whose agent has reported its result may
+	// take to end, with all containers of the job, before it is removed. It is
+	// longer than Nomad gives containers that do not heed SIGTERM: Nomad does not
+	// notice that a drain has ended whose last job is removed before its allocation
+	// has ended, and goes on to the drain's deadline. Default: 1m.
 	PurgeDelay time.Duration `hcl:"purge_delay,optional"`
 
 	// Relist is the time between two full comparisons with the cluster.
@@ -80,7 +83,7 @@ type Config struct {
 func Default() Config {
 	return Config{
 		TimeLimit: 5 * time.Hour, LimitSlack: 5 * time.Minute, StopGrace: 30 * time.Second, AgentGrace: 10 * time.Second,
-		ClaimTimeout: 10 * time.Minute, PurgeDelay: 10 * time.Second, Relist: 45 * time.Second,
+		ClaimTimeout: 10 * time.Minute, PurgeDelay: time.Minute, Relist: 45 * time.Second,
 		SSHIdle: core.SSHIdle, SSHMost: core.SSHMost,
 		OrphanAge: 10 * time.Minute, Parallel: 8, Keep: 7 * 24 * time.Hour,
 	}
