@@ -22,7 +22,7 @@ dev: build ## Run all of Muster here, on embedded parts, until Ctrl-C
 	@$(BIN)/muster dev
 
 .PHONY: cluster
-cluster: tools system-packages ## Bring the real thing up on this machine: Nomad, Consul, Vault, Docker, PostgreSQL
+cluster: tools system-packages ## Bring the real thing up on this machine: Nomad, Consul, Vault, Docker, PostgreSQL, S3
 	@PATH="$$PATH:$(TOOLS)" go run ./e2e/cmd/cluster up
 
 .PHONY: cluster-down

@@ -36,6 +36,7 @@ func testOutages(t *testing.T, c *cluster.Cluster, p *scenario.Platform) {
 		{"ConsulAway", testConsulAway},
 		{"VaultSealed", testVaultSealed},
 		{"PostgresKilled", testPostgresKilled},
+		{"BucketAway", testBucketAway},
 		{"OutputAway", testOutputAway},
 		{"Upgrade", testUpgrade},
 	} {

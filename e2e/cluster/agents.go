@@ -90,7 +90,7 @@ client {
   options = { "fingerprint.denylist" = "env_aws,env_gce,env_azure,env_digitalocean" }
   meta {
     muster_engine = "true"
-    muster_copies = %[6]q
+    muster_copies = %[5]q
   }
   # Nomad's own limits end a task whose templates cannot be read for some five
   # minutes; an outage of Vault or Consul is to end nothing.
@@ -98,11 +98,10 @@ client {
     vault_retry  { attempts = 0 }
     consul_retry { attempts = 0 }
   }
-  host_volume "muster-objects" { path = %[3]q }
-  host_volume "muster-copies" { path = %[6]q }
-  host_volume "muster-layers" { path = %[7]q }
+  host_volume "muster-copies" { path = %[5]q }
+  host_volume "muster-layers" { path = %[6]q }
   host_volume "muster-agent" {
-    path      = %[5]q
+    path      = %[4]q
     read_only = true
   }
 }
@@ -117,7 +116,7 @@ plugin "raw_exec" {
 }
 plugin "docker" {
   config {
-    endpoint    = %[4]q
+    endpoint    = %[3]q
     infra_image = "muster-pause:local"
     allow_caps  = ["audit_write", "chown", "dac_override", "fowner", "fsetid", "kill", "mknod", "net_bind_service", "setfcap", "setgid", "setpcap", "setuid", "sys_chroot",
       "sys_admin", "net_admin", "sys_ptrace", "dac_read_search", "net_raw"] # of the engine of setup_remote_docker
@@ -216,11 +215,8 @@ func (c *Cluster) nomadServer() error {
 
 // StartClient starts Nomad's client agent when it does not run.
 func (c *Cluster) StartClient() error {
-	objects := filepath.Join(c.Dir, "objects")
-	for _, dir := range []string{objects, c.agentDir()} {
-		if err := os.MkdirAll(dir, 0o755); err != nil {
-			return fmt.Errorf("making a folder for a host volume: %w", err)
-		}
+	if err := os.MkdirAll(c.agentDir(), 0o755); err != nil {
+		return fmt.Errorf("making the folder of the agent: %w", err)
 	}
 	layers := filepath.Join(c.Dir, "layers")
 	if err := os.MkdirAll(layers, 0o700); err != nil {
@@ -231,7 +227,7 @@ func (c *Cluster) StartClient() error {
 		return err
 	}
 	config, err := c.write("nomad-client.hcl", fmt.Sprintf(nomadClient,
-		filepath.Join(c.Dir, "nomad-client"), c.cniPath(), objects, c.dockerHost, c.agentDir(), copies, layers))
+		filepath.Join(c.Dir, "nomad-client"), c.cniPath(), c.dockerHost, c.agentDir(), copies, layers))
 	if err != nil {
 		return err
 	}

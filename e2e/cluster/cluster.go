@@ -56,7 +56,7 @@ func New(root, dir string, out io.Writer) (*Cluster, error) {
 func (c *Cluster) Up(ctx context.Context) error {
 	began := time.Now()
 	for _, step := range []func(context.Context) error{
-		c.agents, c.images, c.guard, c.nomadACL, c.Carry, c.bootstrap, c.postgres, c.database, c.services,
+		c.agents, c.images, c.guard, c.nomadACL, c.Carry, c.bootstrap, c.postgres, c.bucket, c.database, c.services,
 	} {
 		if err := step(ctx); err != nil {
 			return err
@@ -171,14 +171,14 @@ func (c *Cluster) Down(ctx context.Context) error {
 	for _, p := range []struct {
 		name string
 		sig  syscall.Signal
-	}{{"nomad-client-2", syscall.SIGINT}, {"nomad-client", syscall.SIGINT}, {"nomad-server", syscall.SIGINT}, {"vault", syscall.SIGINT}, {"consul", syscall.SIGKILL}, {"dockerd", syscall.SIGTERM}} {
+	}{{"nomad-client-2", syscall.SIGINT}, {"nomad-client", syscall.SIGINT}, {"nomad-server", syscall.SIGINT}, {"vault", syscall.SIGINT}, {"consul", syscall.SIGKILL}, {"bucket", syscall.SIGTERM}, {"dockerd", syscall.SIGTERM}} {
 		keep(process{p.name, c.Dir}.stop(ctx, p.sig, 20*time.Second))
 		keep(process{p.name, c.Dir}.sweep())
 		c.say("%-14s stopped", p.name)
 	}
 	keep(unmountBelow(c.Dir))
 	keep(c.unguard(ctx))
-	for _, data := range []string{"consul", "nomad-server", "nomad-client", "nomad-client-2", "nomad.token", "objects", "postgres", "docker", "docker-exec", "token", "agents", "copies", "layers"} {
+	for _, data := range []string{"consul", "nomad-server", "nomad-client", "nomad-client-2", "nomad.token", "objects", "bucket.key", "postgres", "docker", "docker-exec", "token", "agents", "copies", "layers"} {
 		keep(os.RemoveAll(filepath.Join(c.Dir, data)))
 	}
 	return first

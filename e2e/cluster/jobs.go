@@ -27,9 +27,9 @@ const RegistryAddress = "127.0.0.1:5055"
 func (c *Cluster) variables(name string) []string {
 	switch name {
 	case "gateway":
-		return []string{"-var=public_port=8080", "-var=base_url=" + PublicAddress, "-var=objects_volume=muster-objects"}
+		return append(c.bucketVariables(), "-var=public_port=8080", "-var=base_url="+PublicAddress)
 	case "configs", "output", "pipelines":
-		return []string{"-var=objects_volume=muster-objects"}
+		return c.bucketVariables()
 	case "identity":
 		return []string{"-var=base_url=" + PublicAddress}
 	case "placements":
