@@ -53,7 +53,7 @@ func (c *Cluster) check(ctx context.Context, ids []core.AttemptID) {
 	}
 }
 
-// autopsy says how a container ended, and ends its services.
+// autopsy says how a container ended. Its services go when the run is purged.
 func (c *Cluster) autopsy(ctx context.Context, id core.AttemptID, containerID string) {
 	found, err := c.engine.ContainerInspect(ctx, containerID, client.ContainerInspectOptions{})
 	if err != nil || found.Container.State == nil {

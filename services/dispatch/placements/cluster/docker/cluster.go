@@ -110,6 +110,9 @@ func (c *Cluster) lookAfter(ctx context.Context) bool {
 		case r.Purging:
 			again = true
 			c.work(ctx, id, c.purge)
+		case r.Ended && r.Engine != "" && !r.Stopped:
+			again = true
+			c.work(ctx, id, c.stopEngine)
 		case r.Ended:
 		case !r.Started:
 			again = true

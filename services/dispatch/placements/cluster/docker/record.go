@@ -38,6 +38,7 @@ type record struct {
 	Doing   string       `json:"doing,omitempty"` // while it is being launched
 	Started bool         `json:"started,omitempty"`
 	Ended   bool         `json:"ended,omitempty"`
+	Stopped bool         `json:"stopped,omitempty"` // the job's own engine, after it ended
 	Purging bool         `json:"purging,omitempty"`
 	Kind    cluster.Kind `json:"kind,omitempty"`
 	Reason  string       `json:"reason,omitempty"`
