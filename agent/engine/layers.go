@@ -28,7 +28,7 @@ import (
 const (
 	layersMost  = 8                  // folders of a key; a further engine keeps nothing
 	layersFor   = 3 * 24 * time.Hour // without use
-	layersFree  = 20                 // percent of the file system, below which old data is removed
+	layersFree  = 10                 // percent of the file system, below which old data is removed
 	layersKey   = 32                 // the shortest key
 	layersSpare = 10 * time.Second   // for removing what nobody needs, before the job gets its engine
 
@@ -233,5 +233,6 @@ func freeSpace(dir string) (int, error) {
 	if err := unix.Statfs(dir, &stat); err != nil {
 		return 0, fmt.Errorf("asking for the space of kept layers: %w", err)
 	}
-	return int(stat.Bavail * 100 / max(1, stat.Blocks)), nil
+	// What is kept for root counts as little as df counts it.
+	return int(stat.Bavail * 100 / max(1, stat.Blocks-stat.Bfree+stat.Bavail)), nil
 }
