@@ -399,6 +399,32 @@ func TestConcurrentArchives(t *testing.T) {
 	done.Wait()
 }
 
+// TestBuffersAreBounded: however many parts there are, as many have buffers as
+// are under way: those that are fetched, and those whose frames are.
+func TestBuffersAreBounded(t *testing.T) {
+	t.Parallel()
+	cfg := quick()
+	b := newBench(t, cfg)
+	const parts = 200
+	if _, err := keep(t, b.Store, core.ArchiveCache, "k", noise(parts*cfg.PartBytes)); err != nil {
+		t.Fatal(err)
+	}
+	found := b.last().Found()
+	if len(found.Parts) < parts {
+		t.Fatalf("only %d parts", len(found.Parts))
+	}
+	s := b.open(t, cfg)
+	if _, err := fetch(t, s, found); err != nil {
+		t.Fatal(err)
+	}
+	// Each of these parts has one frame: with those that decompress, those that
+	// wait for that, and one between two.
+	most := s.cfg.Transfers + 2*s.workers + 2
+	if made := len(s.parts.free); made == 0 || made > most {
+		t.Errorf("%d buffers for parts were made, want 1 to %d", made, most)
+	}
+}
+
 // FuzzNextFrame: cutting frames never reads beyond them, and loses nothing.
 func FuzzNextFrame(f *testing.F) {
 	b := newBench(f, quick())

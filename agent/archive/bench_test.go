@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/debug"
 	"testing"
 	"time"
 
@@ -150,8 +151,11 @@ func (r *race) fresh() {
 	must(r.b, os.Mkdir(r.to, 0o755))
 }
 
+// step is the Store of one step.
+func (r *race) step() *Store { return r.store.WithNote(func(string, ...any) {}, 0) }
+
 func (r *race) save() {
-	w, err := r.store.Create(r.b.Context(), core.ArchiveWorkspace, 1, "")
+	w, err := r.step().Create(r.b.Context(), core.ArchiveWorkspace, 1, "")
 	must(r.b, err)
 	defer w.Abort()
 	must(r.b, tree.Pack(r.b.Context(), w, []tree.Root{{Path: r.from}}, tree.PackOptions{}))
@@ -160,7 +164,7 @@ func (r *race) save() {
 }
 
 func (r *race) restore() {
-	in, err := r.store.Open(r.b.Context(), r.store.last().Found())
+	in, err := r.step().Open(r.b.Context(), r.store.last().Found())
 	must(r.b, err)
 	defer in.Close()
 	must(r.b, tree.Unpack(r.b.Context(), in, tree.UnpackOptions{Root: r.to}))
@@ -231,6 +235,7 @@ func BenchmarkMillion(b *testing.B) {
 	if os.Getenv(millionVariable) == "" {
 		b.Skip("a million files take 9 GiB of disk: set " + millionVariable + "=1")
 	}
+	defer debug.SetGCPercent(debug.SetGCPercent(50)) // as the agent has it
 	for _, kept := range []struct {
 		name string
 		fill func(b *testing.B, root string)

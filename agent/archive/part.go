@@ -58,8 +58,7 @@ func (r *Reader) fetch(ctx context.Context, number int, p *part) error {
 		r.copied.Add(about.Size)
 	}
 	var err error
-	p.compressed, err = r.box.Open(r.store.parts.get(r.store.partRoom(about.Size)), number, stored)
-	r.store.parts.put(stored)
+	p.compressed, err = r.box.OpenInPlace(number, stored)
 	return err
 }
 

@@ -63,7 +63,7 @@ func (s *Store) Open(ctx context.Context, found wire.FoundArchive) (*Reader, err
 		return nil, damaged("%d bytes would become %d", stored, found.Plain)
 	}
 	r := &Reader{store: s, found: found, box: box, urls: &urls{store: s, id: found.ID, download: true, count: len(found.Parts)},
-		parts: make(chan *part, max(1, s.cfg.Transfers-1)), work: make(chan *unpacked, s.workers), frames: make(chan *unpacked, 2*s.workers)}
+		parts: make(chan *part, max(0, s.cfg.Transfers-2)), work: make(chan *unpacked, s.workers), frames: make(chan *unpacked, 2*s.workers)}
 	r.base, r.cancel = context.WithCancelCause(ctx)
 	r.group, r.ctx = errgroup.WithContext(r.base)
 	r.group.Go(r.fetchAll)

@@ -99,7 +99,8 @@ func New(cfg Config, deps Deps) (*Store, error) {
 	s := &Store{cfg: cfg, deps: deps, http: newHTTP(cfg), workers: min(maxWorkers, runtime.GOMAXPROCS(0))}
 	var err error
 	// What is sealed needs no checksum of zstd's.
-	s.encoder, err = zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(s.workers), zstd.WithEncoderCRC(false))
+	s.encoder, err = zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(s.workers), zstd.WithEncoderCRC(false),
+		zstd.WithWindowSize(blockBytes))
 	if err != nil {
 		return nil, core.Errorf(core.CodeInternal, "preparing compression: %v", err)
 	}
@@ -143,19 +144,35 @@ func (s *Store) partRoom(size int64) int {
 	return max(int(size), s.cfg.PartBytes+blockRoom+64<<10)
 }
 
-// pool keeps buffers for their next use.
-type pool struct{ buffers sync.Pool }
+// pool keeps buffers for their next use, as many as were ever in use at once. It
+// lives as long as the step. A sync.Pool would give them up when garbage is
+// collected, and large ones that are made anew beside those that wait for the
+// collector took as much memory again.
+type pool struct {
+	mu   sync.Mutex
+	free [][]byte
+}
 
 // get returns an empty buffer of at least so much room.
 func (p *pool) get(size int) []byte {
-	if b, ok := p.buffers.Get().(*[]byte); ok && cap(*b) >= size {
-		return (*b)[:0]
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for len(p.free) > 0 {
+		last := len(p.free) - 1
+		b := p.free[last]
+		p.free[last], p.free = nil, p.free[:last]
+		if cap(b) >= size {
+			return b[:0]
+		}
 	}
 	return make([]byte, 0, size)
 }
 
 func (p *pool) put(b []byte) {
-	if cap(b) > 0 {
-		p.buffers.Put(&b)
+	if cap(b) == 0 {
+		return
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.free = append(p.free, b)
 }

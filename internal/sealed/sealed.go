@@ -104,6 +104,27 @@ func (b *Box) Open(dst []byte, part int, sealed []byte) ([]byte, error) {
 	return out, nil
 }
 
+// OpenInPlace does what Open does and puts the plain bytes where the sealed part
+// was, so that it takes no other memory. An error leaves nothing of use there.
+func (b *Box) OpenInPlace(part int, sealed []byte) ([]byte, error) {
+	checkPart(part)
+	if _, err := PlainSize(int64(len(sealed))); err != nil {
+		return nil, err
+	}
+	out := sealed[:0]
+	for segment, rest := int64(0), sealed; len(rest) > 0; segment++ {
+		piece := rest[:min(block, len(rest))]
+		rest = rest[len(piece):]
+		plain, err := b.aead.Open(piece[:0], nonce(part, segment), piece, about(len(rest) == 0))
+		if err != nil {
+			clear(out)
+			return nil, damaged("segment %d of part %d is not what was sealed", segment, part)
+		}
+		out = append(out, plain...) // to the left of it, by the tags so far
+	}
+	return out, nil
+}
+
 func nonce(part int, segment int64) []byte {
 	var n [12]byte
 	binary.BigEndian.PutUint32(n[:], uint32(part))

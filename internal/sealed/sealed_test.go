@@ -45,6 +45,9 @@ func TestRoundTrip(t *testing.T) {
 		if err != nil || !bytes.Equal(got, append([]byte("kept"), plain...)) {
 			t.Errorf("%d bytes: not what was sealed (%v)", n, err)
 		}
+		if got, err := box.OpenInPlace(7, sealed[len("before"):]); err != nil || !bytes.Equal(got, plain) {
+			t.Errorf("%d bytes: in place not what was sealed (%v)", n, err)
+		}
 		if size, err := PlainSize(Size(int64(n))); err != nil || size != int64(n) {
 			t.Errorf("%d bytes: PlainSize says %d, %v", n, size, err)
 		}
@@ -94,6 +97,10 @@ func TestDamageIsRefused(t *testing.T) {
 		}
 		if string(got) != "kept" {
 			t.Errorf("%s: %d bytes came out", name, len(got)-len("kept"))
+		}
+		where := bytes.Clone(bad)
+		if got, err := box.OpenInPlace(5, where); core.ErrorCode(err) != core.CodeInvalid || got != nil || len(where) > 0 && bytes.Contains(where, plain[:64]) {
+			t.Errorf("%s: in place %d bytes came out, %v", name, len(got), err)
 		}
 	}
 }
