@@ -246,7 +246,7 @@ func (c *change) learnEnded(a *attempt, n cluster.Allocation) {
 		a.GoneAt = store.At(c.now)
 		c.look(a)
 	}
-	if a.Purged && c.now.Sub(a.EndedAt.Time()) > 2*c.cfg.StopGrace {
+	if a.Purged && c.now.Sub(a.EndedAt.Time()) > 2*c.cfg.StopGrace+c.cfg.PurgeDelay {
 		a.Purged = false
 		c.look(a)
 	}
