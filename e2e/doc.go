@@ -7,11 +7,14 @@
 //
 //	kill_test.go    the embedded platform, and each control service, killed
 //	loss_test.go    a client with all that it runs; no client that is large enough
-//	drain_test.go   a client ineligible, drained in time, and drained too late
-//	outage_test.go  Nomad's server, Consul, Vault, PostgreSQL and output away, and
-//	                all control services replaced, below one build
+//	drain_test.go   a client ineligible, drained in time, and drained too late;
+//	                drain_containers_test.go the same for jobs of several containers
+//	pause_test.go   a client that hangs until Nomad gives it up, and comes back
+//	outage_test.go  Nomad's server, Consul, Vault, PostgreSQL and output away or
+//	                paused, and all control services replaced, below one build
+//	faulty_*.go     output, the object store and disks that fail below steps
 //
 // Each of them has builds with known output and a ledger outside of Muster: one
 // pipeline a trigger, one run an attempt, one ending a job, each byte once and in
-// order, and nothing left in Nomad.
+// order, and nothing left in Nomad. docs/outages.md tells which test holds what.
 package e2e

@@ -104,6 +104,35 @@ func (c *Cluster) containers(ctx context.Context, task string) ([]string, error)
 	return ids, nil
 }
 
+// Exec runs a command in each running container of a Nomad task, of whichever
+// allocation, and returns how many those are.
+func (c *Cluster) Exec(ctx context.Context, task string, command ...string) (int, error) {
+	ids, err := c.containers(ctx, task)
+	if err != nil {
+		return 0, err
+	}
+	for _, id := range ids {
+		if err := c.run(ctx, nil, "docker", append([]string{"--host", c.dockerHost, "exec", id}, command...)...); err != nil {
+			return 0, err
+		}
+	}
+	return len(ids), nil
+}
+
+// AwaitStopped waits until no container of a Nomad task runs any more.
+func (c *Cluster) AwaitStopped(ctx context.Context, task string) error {
+	var left []string
+	err := poll(ctx, 250*time.Millisecond, func() (bool, error) {
+		var err error
+		left, err = c.containers(ctx, task)
+		return err == nil && len(left) == 0, err
+	})
+	if err != nil {
+		return fmt.Errorf("waiting until no container of %s runs (%v do): %w", task, left, err)
+	}
+	return nil
+}
+
 // IdentityFiles returns the paths on this machine of the build identities that
 // Nomad has handed out to allocations that are still there.
 func (c *Cluster) IdentityFiles() ([]string, error) {

@@ -78,6 +78,38 @@ func (c *Cluster) KillPostgres() error {
 	return nil
 }
 
+// Pause stops the processes of a service for so long, as a host does that is
+// suspended or has no memory left, and lets them go on, also when ctx has ended.
+func (c *Cluster) Pause(ctx context.Context, name string, during time.Duration) error {
+	pids, err := c.TaskPIDs(ctx, name)
+	if err != nil {
+		return err
+	}
+	if len(pids) == 0 {
+		return fmt.Errorf("%s does not run", name)
+	}
+	signal := func(signal syscall.Signal) error {
+		var all error
+		for _, text := range pids {
+			if pid, err := strconv.Atoi(text); err != nil || pid < 2 {
+				all = errors.Join(all, fmt.Errorf("its process is %q", text))
+			} else {
+				all = errors.Join(all, syscall.Kill(pid, signal))
+			}
+		}
+		return all
+	}
+	err = signal(syscall.SIGSTOP)
+	select {
+	case <-ctx.Done():
+	case <-time.After(during):
+	}
+	if err := errors.Join(err, signal(syscall.SIGCONT)); err != nil {
+		return fmt.Errorf("pausing %s: %w", name, err)
+	}
+	return ctx.Err()
+}
+
 // Upgrade submits the job file of a service with other variables, and returns
 // when Nomad's deployment has ended well.
 func (c *Cluster) Upgrade(ctx context.Context, name string, extra ...string) error {

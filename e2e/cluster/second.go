@@ -134,6 +134,19 @@ func (c *Cluster) LoseSecond() error {
 	return nil
 }
 
+// PauseSecond stops the second client's agent and returns what lets it go on. Its
+// tasks run all the while.
+func (c *Cluster) PauseSecond() (goOn func() error, err error) {
+	pid := c.second().pid()
+	if pid == 0 {
+		return nil, fmt.Errorf("the client %s does not run", SecondClient)
+	}
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		return nil, fmt.Errorf("pausing the client %s (%d): %w", SecondClient, pid, err)
+	}
+	return func() error { return syscall.Kill(pid, syscall.SIGCONT) }, nil
+}
+
 // ForgetSecond removes what is left of the second client, from this machine and
 // from Nomad.
 func (c *Cluster) ForgetSecond(ctx context.Context) error {
