@@ -254,7 +254,7 @@ func TestRecordsOfHoles(t *testing.T) {
 		for _, e := range []struct {
 			entry
 			content string
-		}{{entry{name: "records", kind: tar.TypeXHeader, sparse: -1}, c.records}, {entry{name: "stored", kind: c.kind, link: "x", sparse: -1}, data}} {
+		}{{entry{name: "records", kind: tar.TypeXHeader, sparse: -1}, c.records}, {entry{name: "stored", kind: c.kind, mode: 0o644, link: "x", sparse: -1}, data}} {
 			e.size = int64(len(e.content))
 			out = append(append(append(out, appendBlock(nil, &e.entry)...), e.content...), zeros[:padding(e.size)]...)
 		}

@@ -26,7 +26,7 @@ func extentsOf(fd int, info *unix.Stat_t) ([]extent, bool) {
 		if errors.Is(err, unix.ENXIO) {
 			break // only a hole is left
 		}
-		if err != nil || len(list) == maxExtents {
+		if err != nil || len(list) == maxExtents-1 {
 			return nil, false
 		}
 		end, err := unix.Seek(fd, begin, unix.SEEK_HOLE)
@@ -39,6 +39,9 @@ func extentsOf(fd int, info *unix.Stat_t) ([]extent, bool) {
 	}
 	if len(list) == 1 && list[0].length == info.Size {
 		return nil, false
+	}
+	if last := len(list) - 1; last < 0 || list[last].offset+list[last].length < info.Size {
+		list = append(list, extent{info.Size, 0}) // GNU tar makes a file as long as its map is
 	}
 	return list, true
 }
