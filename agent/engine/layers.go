@@ -56,7 +56,9 @@ type book struct {
 	lock *os.File
 }
 
-func newShelf(dir string) *shelf { return &shelf{dir: dir, now: time.Now, free: freeSpace, wait: layersWait} }
+func newShelf(dir string) *shelf {
+	return &shelf{dir: dir, now: time.Now, free: freeSpace, wait: layersWait}
+}
 
 func (s *shelf) data(name string) string { return filepath.Join(s.dir, "data", name) }
 
