@@ -53,7 +53,7 @@ func (c *Cluster) check(ctx context.Context, ids []core.AttemptID) {
 	}
 }
 
-// autopsy says how a container ended. Its services go when the run is purged.
+// autopsy says how the agent's container ended.
 func (c *Cluster) autopsy(ctx context.Context, id core.AttemptID, containerID string) {
 	found, err := c.engine.ContainerInspect(ctx, containerID, client.ContainerInspectOptions{})
 	if err != nil || found.Container.State == nil {
@@ -71,6 +71,34 @@ func (c *Cluster) autopsy(ctx context.Context, id core.AttemptID, containerID st
 		kind, reason = cluster.Start, state.Error
 	}
 	c.end(id, kind, reason)
+}
+
+// How long services and the job's own engine may take to end, in seconds. The
+// engine ends what runs in it.
+const (
+	serviceGrace = 2
+	engineGrace  = 5
+)
+
+// stopRest ends what runs beside an agent that has ended: a job's engine at
+// once, so that the next job of the project can have its layers. The containers
+// go when the run is purged.
+func (c *Cluster) stopRest(ctx context.Context, r record) {
+	for i := r.last(); i > 0; i-- {
+		grace := serviceGrace
+		if i == len(r.Images) {
+			grace = engineGrace
+		}
+		_, err := c.engine.ContainerStop(ctx, c.name(r.Attempt, i), client.ContainerStopOptions{Timeout: &grace})
+		if err != nil && !errdefs.IsNotFound(err) {
+			if ctx.Err() == nil {
+				c.deps.Logger.Warn("stopping what ran beside a job failed, trying again", "attempt_id", r.Attempt, "error", err)
+				pause(ctx, time.Second)
+			}
+			return
+		}
+	}
+	c.change(r.Attempt, func(r *record) { r.Stopped = true })
 }
 
 // purge removes the containers of a run, the agent's politely, and then its
@@ -99,11 +127,7 @@ func (c *Cluster) tryPurge(ctx context.Context, r record) error {
 	if err != nil && !errdefs.IsNotFound(err) {
 		return fmt.Errorf("stopping the agent: %w", err)
 	}
-	last := len(r.Images) // the job's own engine, if it has one
-	if r.Engine == "" {
-		last--
-	}
-	for i := range last + 1 {
+	for i := range r.last() + 1 {
 		_, err := c.engine.ContainerRemove(ctx, c.name(r.Attempt, i), client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
 		if err != nil && !errdefs.IsNotFound(err) {
 			return fmt.Errorf("removing a container: %w", err)

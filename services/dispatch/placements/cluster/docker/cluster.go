@@ -110,9 +110,9 @@ func (c *Cluster) lookAfter(ctx context.Context) bool {
 		case r.Purging:
 			again = true
 			c.work(ctx, id, c.purge)
-		case r.Ended && r.Engine != "" && !r.Stopped:
+		case r.Ended && !r.Stopped && r.last() > 0:
 			again = true
-			c.work(ctx, id, c.stopEngine)
+			c.work(ctx, id, c.stopRest)
 		case r.Ended:
 		case !r.Started:
 			again = true

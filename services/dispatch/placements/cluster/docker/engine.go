@@ -5,12 +5,9 @@ package docker
 import (
 	"context"
 	"strconv"
-	"time"
 
-	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/mount"
-	"github.com/moby/moby/client"
 )
 
 // engineAddress is where a job finds the Docker engine of its own: on the
@@ -57,22 +54,4 @@ func (c *Cluster) startEngine(ctx context.Context, r record, primary string) err
 		return err
 	}
 	return c.start(ctx, id, r.Engine)
-}
-
-// engineGrace is how long the engine may take to end what runs in it.
-const engineGrace = 5 // seconds
-
-// stopEngine ends the engine of a run that has ended, so that the next job of
-// the project can have its layers; the containers go when the run is purged.
-func (c *Cluster) stopEngine(ctx context.Context, r record) {
-	grace := engineGrace
-	_, err := c.engine.ContainerStop(ctx, c.name(r.Attempt, len(r.Images)), client.ContainerStopOptions{Timeout: &grace})
-	if err != nil && !errdefs.IsNotFound(err) {
-		if ctx.Err() == nil {
-			c.deps.Logger.Warn("stopping the engine of a job failed, trying again", "attempt_id", r.Attempt, "error", err)
-			pause(ctx, time.Second)
-		}
-		return
-	}
-	c.change(r.Attempt, func(r *record) { r.Stopped = true })
 }

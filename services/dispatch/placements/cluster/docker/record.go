@@ -38,10 +38,19 @@ type record struct {
 	Doing   string       `json:"doing,omitempty"` // while it is being launched
 	Started bool         `json:"started,omitempty"`
 	Ended   bool         `json:"ended,omitempty"`
-	Stopped bool         `json:"stopped,omitempty"` // the job's own engine, after it ended
+	Stopped bool         `json:"stopped,omitempty"` // all but the agent's container, after that has ended
 	Purging bool         `json:"purging,omitempty"`
 	Kind    cluster.Kind `json:"kind,omitempty"`
 	Reason  string       `json:"reason,omitempty"`
+}
+
+// last is the index of the last container: that of the job's own engine, where
+// it has one, else that of the last image.
+func (r *record) last() int {
+	if r.Engine != "" {
+		return len(r.Images)
+	}
+	return len(r.Images) - 1
 }
 
 func (r *record) allocation(node string) cluster.Allocation {
