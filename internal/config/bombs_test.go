@@ -95,7 +95,7 @@ func TestBombsNameTheLimit(t *testing.T) {
 
 // hostileTexts are for those who read the text.
 func hostileTexts() map[string][2]string {
-	const mib = 1 << 20
+	most := document.LimitsFor(0).Bytes
 	fill := func(unit string, bytes int) string { return strings.Repeat(unit, bytes/len(unit)) }
 	numbered := func(count int, form string) string {
 		var b strings.Builder
@@ -109,22 +109,22 @@ func hostileTexts() map[string][2]string {
 	for i := range 40 {
 		fmt.Fprintf(&laughs, "a%d: &a%d [%s]\n", i+1, i+1, strings.Repeat(fmt.Sprintf("*a%d,", i), 9))
 	}
-	// The shortest words and lines that the limits let a text of a MiB have.
-	words := " ccccccc ccccccc ccccccc ccccccc ccccccccccc\n"
+	// The shortest words and lines that the limits let the longest text have.
+	words := " cccc ccccc ccccc ccccc cccccccc\n"
 	staircase := ""
 	for i := range 1000 {
 		staircase += strings.Repeat(" ", i) + "a:\n"
 	}
 	return map[string][2]string{
-		"two MiB":                    {fill("#", 2*mib), "1048576 bytes; that is the limit"},
+		"too many bytes":             {fill("#", most+1), "786432 bytes; that is the limit"},
 		"laughs":                     {laughs.String(), "expands to more than"},
-		"brackets":                   {fill("[", mib), "limit"},
+		"brackets":                   {fill("[", most), "limit"},
 		"braces":                     {fill("{a: ", 50_000), "limit"},
 		"a staircase":                {staircase, "levels deep"},
 		"dashes":                     {fill("- ", 60_000), "limit"},
 		"questions":                  {fill("? ", 60_000), "limit"},
-		"a million values":           {"[" + fill("a,", mib-10) + "]", "limit"},
-		"a million parameters":       {"version: 2.1\nparameters: {" + fill("a,", mib-100) + "}", "limit"},
+		"a million values":           {"[" + fill("a,", most-10) + "]", "limit"},
+		"a million parameters":       {"version: 2.1\nparameters: {" + fill("a,", most-100) + "}", "limit"},
 		"pairs":                      {numbered(60_000, "k%d: v\n"), "limit"},
 		"values within the limit":    {"version: 2.1\nx: [" + fill("a,", 2*24_500) + "]", ""},
 		"pairs within the limit":     {"version: 2.1\n" + numbered(12_400, "k%d: v\n"), ""},
@@ -133,33 +133,33 @@ func hostileTexts() map[string][2]string {
 		"anchors":                    {"version: 2.1\nx: [" + numbered(8_200, "&a%d x,") + "]", ""},
 		"aliases":                    {"version: 2.1\ny: &a x\nx: [" + fill("*a,", 73_000) + "]", ""},
 		"merges":                     {"m: &m {" + numbered(2_000, "k%d: 1,") + "}\nl: [" + fill("{<<: *m},", 41_000) + "]\n", "merge keys copy more than 25000"},
-		"an alias of a long text":    {"a: &a " + fill("x", mib/2) + "\nb: [" + fill("*a,", 3000) + "]\n", "limit"},
+		"an alias of a long text":    {"a: &a " + fill("x", most/2) + "\nb: [" + fill("*a,", 3000) + "]\n", "limit"},
 		"comments":                   {"version: 2.1\n" + fill("# x\n", 4*23_900), ""},
 		"comments between values":    {"version: 2.1\nx:\n" + fill("- a # x\n", 8*12_400), ""},
-		"blank lines":                {"version: 2.1\n" + fill("\n", mib-100) + "a: b\n", "24000 lines"},
-		"many words":                 {"version: 2.1\na: b\n" + fill(" "+strings.Repeat("c ", 24)+"\n", mib-100), "120000 words; that is the limit"},
-		"a plain text of lines":      {"version: 2.1\na: b\n" + fill(words, mib-100), ""},
-		"a block of lines":           {"version: 2.1\na: |\n" + fill(words, mib-100), ""},
-		"a folded block":             {"version: 2.1\na: >\n" + fill(" ccccccc ccccccc ccccccc ccccccc ccccccc ccccccc ccccccc ccccccc ccccccc ccccccccccccc\n\n", mib-100), ""},
-		"escapes":                    {"version: 2.1\na: \"" + fill(`\x41`, mib-100) + "\"\n", ""},
-		"a text that ends nowhere":   {"version: 2.1\na: \"" + fill(words, mib-100), "unexpected end of stream"},
-		"single quotes":              {"version: 2.1\na: '" + fill("''", mib-100) + "'\n", ""},
-		"wide characters":            {"version: 2.1\na: " + fill("é", mib-100) + "\n", ""},
-		"a long key":                 {"version: 2.1\n" + fill("k", mib-100) + ": v\n", ""},
-		"long keys":                  {"version: 2.1\n" + fill("'"+strings.Repeat("k", 1020)+"': v\n", mib-100), "duplicate"},
+		"blank lines":                {"version: 2.1\n" + fill("\n", most-100) + "a: b\n", "24000 lines"},
+		"many words":                 {"version: 2.1\na: b\n" + fill(" "+strings.Repeat("c ", 24)+"\n", most-100), "120000 words; that is the limit"},
+		"a plain text of lines":      {"version: 2.1\na: b\n" + fill(words, most-100), ""},
+		"a block of lines":           {"version: 2.1\na: |\n" + fill(words, most-100), ""},
+		"a folded block":             {"version: 2.1\na: >\n" + fill(" ccccc ccccc ccccc ccccc ccccc ccccc ccccc ccccc ccccc cccccccccc\n\n", most-100), ""},
+		"escapes":                    {"version: 2.1\na: \"" + fill(`\x41`, most-100) + "\"\n", ""},
+		"a text that ends nowhere":   {"version: 2.1\na: \"" + fill(words, most-100), "unexpected end of stream"},
+		"single quotes":              {"version: 2.1\na: '" + fill("''", most-100) + "'\n", ""},
+		"wide characters":            {"version: 2.1\na: " + fill("é", most-100) + "\n", ""},
+		"a long key":                 {"version: 2.1\n" + fill("k", most-100) + ": v\n", ""},
+		"long keys":                  {"version: 2.1\n" + fill("'"+strings.Repeat("k", 1020)+"': v\n", most-100), "duplicate"},
 		"tags":                       {"version: 2.1\nx: [" + fill("!!str a,", 98_000) + "]\n", ""},
-		"documents":                  {fill("a\n---\n", mib-100), ""},
-		"documents without anything": {fill("---\n", mib-100), ""},
-		"directives":                 {fill("%YAML 1.1\n", mib-100), ""},
-		"tabs":                       {fill("\t", mib-100), ""},
+		"documents":                  {fill("a\n---\n", most-100), ""},
+		"documents without anything": {fill("---\n", most-100), ""},
+		"directives":                 {fill("%YAML 1.1\n", most-100), ""},
+		"tabs":                       {fill("\t", most-100), ""},
 		"a mistake at the end":       {"version: 2.1\nx:\n" + fill("- a\n", 4*23_900) + "x: [\n", ""},
 		"mistakes on one line":       {"version: 2.1\njobs: {" + numbered(1_740, "j%d: {machine: true, stepz: [], steps: [checkout]},") + "}\n", "extraneous"},
 		"mistakes in jobs":           {"version: 2.1\njobs:\n" + numbered(1_900, "  j%d: {machine: true, stepz: [], steps: [checkout]}\n"), "extraneous"},
 		"repeated keys":              {"version: 2.1\nx: {" + fill("a: b,", 5*8_200) + "}\n", "duplicate"},
 		"variables":                  {"version: 2.1\njobs: {build: {machine: true, steps: [checkout], environment: {" + numbered(8_200, "V%d: x,") + "}, stepz: 1}}\n", "extraneous"},
 		"values of an enum":          {"version: 2.1\nparameters: {" + numbered(900, "p%d: {type: enum, default: v, enum: [v, w]},") + "q: {type: enum, default: v, enum: [" + numbered(11_900, "v%d,") + "]}}\njobs: {}\n", "default value"},
-		"zero bytes":                 {fill("\x00", mib-100), ""},
-		"no UTF-8":                   {fill("\xff", mib-100), "UTF-8"},
+		"zero bytes":                 {fill("\x00", most-100), ""},
+		"no UTF-8":                   {fill("\xff", most-100), "UTF-8"},
 	}
 }
 

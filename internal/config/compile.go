@@ -23,7 +23,7 @@ const DefaultFile = ".circleci/config.yml"
 type Options struct {
 	// File is the name that errors show; "" means DefaultFile.
 	File string
-	// MaxBytes of the text and of its orbs together; 0 means 1 MiB. Other limits
+	// MaxBytes of the text and of its orbs together; 0 means 768 KiB. Other limits
 	// of their size grow with it, see document.LimitsFor.
 	MaxBytes int
 	// Panicked is told when the compiler itself broke, for the operator's log;

@@ -39,8 +39,8 @@ func hostileExpressions() map[string][2]string {
 		"an expression in a dive": {job("", "run: '<< "+strings.Repeat("(", 2000)+" >>'"), "100 levels deep; that is the limit"},
 		"a long expression":       {job("", "run: '<< "+strings.Repeat("1 or ", 55_000)+"1 >>'"), "less than 2048 characters"},
 		"different expressions":   {job("", steps(distinct.String(), "run")), "2000 different expressions; that is the limit"},
-		"sections in a dive":      {job("f: {type: boolean, default: true}", "run: '"+strings.Repeat("<<# parameters.f >>", 50_000)+"'"), "50 levels deep; that is the limit"},
-		"unclosed tags":           {job("", "run: '"+strings.Repeat("<<", 400_000)+"'"), "Expected expression after '<<'"},
+		"sections in a dive":      {job("f: {type: boolean, default: true}", "run: '"+strings.Repeat("<<# parameters.f >>", 39_000)+"'"), "50 levels deep; that is the limit"},
+		"unclosed tags":           {job("", "run: '"+strings.Repeat("<<", 390_000)+"'"), "Expected expression after '<<'"},
 		"escapes and a mistake":   {job("", "run: '"+strings.Repeat(`\<<>>`, 150_000)+"<<'"), "Expected expression after '<<'"},
 		"many parameters":         {job(declared.String(), "checkout"), "1000 is the limit"},
 		"many arguments": {

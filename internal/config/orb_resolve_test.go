@@ -166,7 +166,7 @@ func hostileOrbs() map[string]struct {
 	long := map[string]string{"a/o0@1.0.0": "orbs:\n"}
 	for i := range 10 {
 		long["a/o0@1.0.0"] += fmt.Sprintf("  o%d: a/o%d@1.0.0\n", i+1, i+1)
-		long[fmt.Sprintf("a/o%d@1.0.0", i+1)] = fmt.Sprintf("description: %s%d\n", strings.Repeat("a", 1_000_000), i)
+		long[fmt.Sprintf("a/o%d@1.0.0", i+1)] = fmt.Sprintf("description: %s%d\n", strings.Repeat("a", 750_000), i)
 	}
 	three := "orbs: {o1: a/o1@1.0.0, o2: a/o2@1.0.0, o3: a/o3@1.0.0}\n"
 	pairs, lines, words := map[string]string{"a/o0@1.0.0": three}, map[string]string{"a/o0@1.0.0": three}, map[string]string{"a/o0@1.0.0": three}
@@ -177,8 +177,8 @@ func hostileOrbs() map[string]struct {
 		}
 		name := fmt.Sprintf("a/o%d@1.0.0", i+1)
 		pairs[name] = text.String()
-		lines[name] = fmt.Sprintf("description: %d\n%s", i, strings.Repeat(" ccccccccccccccc ccccccc\n", 11_900))
-		words[name] = fmt.Sprintf("description: %d\n%s", i, strings.Repeat(strings.Repeat(" cccc", 10)+"\n", 5_950))
+		lines[name] = fmt.Sprintf("description: %d\n%s", i, strings.Repeat(" ccccccc ccccccc\n", 11_900))
+		words[name] = fmt.Sprintf("description: %d\n%s", i, strings.Repeat(strings.Repeat(" ccc", 10)+"\n", 5_950))
 	}
 	return map[string]struct {
 		sources map[string]string
@@ -192,8 +192,8 @@ func hostileOrbs() map[string]struct {
 		"pairs":              {pairs, "25000 values"},
 		"lines":              {lines, "24000 lines"},
 		"words":              {words, "120000 words"},
-		"bytes":              {long, "1048576 bytes"},
-		"one that is large":  {map[string]string{"a/o0@1.0.0": strings.Repeat("#", 2<<20)}, "1048576 bytes together"},
+		"bytes":              {long, "786432 bytes"},
+		"one that is large":  {map[string]string{"a/o0@1.0.0": strings.Repeat("#", 2<<20)}, "786432 bytes together"},
 		"one that is nested": {map[string]string{"a/o0@1.0.0": "a: " + strings.Repeat("[", 200) + strings.Repeat("]", 200)}, "nested"},
 	}
 }

@@ -26,7 +26,7 @@ func (s Size) Plus(other Size) Size {
 
 // Limits bound a document. Zero fields mean the defaults.
 type Limits struct {
-	Size         // 1 MiB, 25,000 values, 120,000 words, 24,000 lines
+	Size         // 768 KiB, 25,000 values, 120,000 words, 24,000 lines
 	Depth    int // of nesting; 100
 	Expanded int // nodes after aliases are resolved; 250,000
 	// ExpandedBytes is the text after aliases are resolved; 16 MiB.
@@ -35,12 +35,12 @@ type Limits struct {
 	Name string
 }
 
-// defaultSize keeps the worst text below 50 ms: the library takes a good
-// microsecond for a value, as much for a line with next to nothing in it, and for
+// defaultSize keeps the worst text below 50 ms: the library takes
+// some 40 ns for a byte, a good microsecond for a value, as much for a line with next to nothing in it, and for
 // a word of a text that is no block as much as for twenty characters. A config of
 // 500 jobs, all written out, has 12,000 values on 5,000 lines; scripts have some
 // 15,000 words in 100 KiB.
-var defaultSize = Size{Bytes: 1 << 20, Values: 25_000, Words: 120_000, Lines: 24_000}
+var defaultSize = Size{Bytes: 768 << 10, Values: 25_000, Words: 120_000, Lines: 24_000}
 
 // LimitsFor returns the default limits for texts of so many bytes, zero meaning
 // the default: who lets a config be four times as long lets it have four times as

@@ -19,7 +19,7 @@ type Config struct {
 	FetchTimeout string `hcl:"fetch_timeout,optional"`
 	// MaxConfigBytes is the size of a config, together with its orbs, beyond
 	// which it is refused. Twice as many bytes may hold twice as many values,
-	// words and lines. Default: 1048576 (1 MiB).
+	// words and lines. Default: 786432 (768 KiB).
 	MaxConfigBytes int `hcl:"max_config_bytes,optional"`
 	// MaxFetchBytes is how much one fetch may bring over the network, or a
 	// bundle hold. Default: 1073741824 (1 GiB).
@@ -43,7 +43,7 @@ type Config struct {
 // Default returns the configuration that needs no file.
 func Default() Config {
 	return Config{
-		FetchTimeout: "1m", MaxConfigBytes: 1 << 20, MaxFetchBytes: 1 << 30,
+		FetchTimeout: "1m", MaxConfigBytes: 768 << 10, MaxFetchBytes: 1 << 30,
 		Fetches: 16, Compilations: runtime.NumCPU(), KeepCompiled: "24h", OrbCacheBytes: 64 << 20,
 	}
 }

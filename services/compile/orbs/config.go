@@ -12,7 +12,7 @@ import (
 // Config of the orbs service. Durations are strings such as "30s".
 type Config struct {
 	// MaxSourceBytes is the size of an orb's source beyond which it is refused.
-	// Default: 1048576 (1 MiB).
+	// Default: 786432 (768 KiB).
 	MaxSourceBytes int `hcl:"max_source_bytes,optional"`
 	// DevLifetime is how long a dev version lives after it was last published.
 	// Default: 2160h (90 days).
@@ -39,7 +39,7 @@ type Config struct {
 // Default returns the configuration that needs no file.
 func Default() Config {
 	return Config{
-		MaxSourceBytes: 1 << 20, DevLifetime: "2160h", MaxDevVersions: 5000, KeepSources: "720h",
+		MaxSourceBytes: 768 << 10, DevLifetime: "2160h", MaxDevVersions: 5000, KeepSources: "720h",
 		URLFresh: "1m", URLTimeout: "10s", URLFetches: 16,
 	}
 }
