@@ -118,6 +118,9 @@ func (a *agent) tunnel() *yamux.Session {
 		a.h.t.Fatal(err)
 	}
 	a.h.t.Cleanup(func() { mux.Close() })
+	if _, err := mux.Ping(); err != nil { // answered once the agent can be called
+		a.h.t.Fatal(err)
+	}
 	go func() {
 		for {
 			one, err := mux.Accept()

@@ -42,19 +42,35 @@ type tunnel struct {
 // keep serves an agent's connection until it ends. A newer one of the same
 // attempt takes its place.
 func (t *tunnels) keep(id core.AttemptID, conn net.Conn) error {
+	own, err := t.add(id, conn)
+	if own == nil || err != nil {
+		return err
+	}
+	defer own.mux.Close()
+	<-own.mux.CloseChan()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.open[id] == own {
+		delete(t.open, id)
+	}
+	return nil
+}
+
+// add makes a connection the one of its attempt, and returns nil when there are
+// to be none any more. An agent that has an answer to a ping can be called: the
+// session begins under the lock.
+func (t *tunnels) add(id core.AttemptID, conn net.Conn) (*tunnel, error) {
 	cfg := yamux.DefaultConfig()
 	cfg.LogOutput = io.Discard
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed {
+		return nil, conn.Close()
+	}
 	mux, err := yamux.Client(conn, cfg)
 	if err != nil {
 		conn.Close()
-		return fmt.Errorf("serving the connection of an agent: %w", err)
-	}
-	defer mux.Close()
-	own := &tunnel{mux: mux}
-	t.mu.Lock()
-	if t.closed {
-		t.mu.Unlock()
-		return nil
+		return nil, fmt.Errorf("serving the connection of an agent: %w", err)
 	}
 	if t.open == nil {
 		t.open = map[core.AttemptID]*tunnel{}
@@ -62,15 +78,8 @@ func (t *tunnels) keep(id core.AttemptID, conn net.Conn) error {
 	if older := t.open[id]; older != nil {
 		older.mux.Close()
 	}
-	t.open[id] = own
-	t.mu.Unlock()
-	<-mux.CloseChan()
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.open[id] == own {
-		delete(t.open, id)
-	}
-	return nil
+	t.open[id] = &tunnel{mux: mux}
+	return t.open[id], nil
 }
 
 // close ends all of them; agents connect again elsewhere.
