@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"regexp"
+	"sync"
 	"sync/atomic"
 
 	"github.com/hashicorp/go-hclog"
@@ -24,12 +25,17 @@ import (
 // all is done below root, which a planted link does not lead out of: an agent of
 // the machine executor is root on the client.
 type copies struct {
-	root   *os.Root
-	most   int64 // bytes
-	logger hclog.Logger
-	newID  func() string
-	added  atomic.Int64 // bytes since the last trim
+	root     *os.Root
+	most     int64 // bytes
+	logger   hclog.Logger
+	newID    func() string
+	added    atomic.Int64 // bytes since the last trim
+	trimming sync.Mutex   // whoever makes room
 }
+
+// mostTries is how often a copy is tried for which there is no room: another
+// part may take the room that was made.
+const mostTries = 4
 
 var digestName = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
@@ -120,7 +126,10 @@ func (c *copies) keep(digest string, sealed []byte) {
 		return
 	}
 	err := c.write(name, sealed)
-	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) {
+	for range mostTries {
+		if !errors.Is(err, unix.ENOSPC) && !errors.Is(err, unix.EDQUOT) {
+			break
+		}
 		c.trim(size) // the file system is smaller than what the copies may take
 		err = c.write(name, sealed)
 	}

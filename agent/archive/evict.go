@@ -42,11 +42,19 @@ type aged struct {
 
 // trim removes the copies that were of no use for longest, until the rest fits
 // and at least room bytes have gone. Only one agent does so at a time; the
-// others need not wait for it.
+// others need not wait for it. Parts of one agent that are on their way together
+// do wait, since each needs room of its own.
 func (c *copies) trim(room int64) {
 	if c == nil {
 		return
 	}
+	c.trimming.Lock()
+	defer c.trimming.Unlock()
+	c.trimAlone(room)
+}
+
+// trimAlone is for who holds trimming.
+func (c *copies) trimAlone(room int64) {
 	lock, err := c.root.Open(".")
 	if err != nil {
 		return

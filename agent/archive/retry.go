@@ -45,15 +45,20 @@ func worthAnother(status int) bool {
 
 // insist calls try until it succeeds, fails for good, or has been failing for
 // as long as patience lasts; the error then is CodeUnavailable and names whom.
-func (s *Store) insist(ctx context.Context, whom string, try func(context.Context) error) error {
+func (s *Store) insist(ctx context.Context, whom string, try func(context.Context) error) (err error) {
 	var failing time.Time
+	defer func() {
+		if failing.IsZero() {
+			return
+		}
+		if lasted, last := s.troubles.end(whom); last && err == nil {
+			s.deps.Note("Going on: %s works again after %s.", whom, lasted.Round(time.Second))
+		}
+	}()
 	pause := stream.Backoff{Least: s.cfg.PauseLeast, Most: s.cfg.PauseMost}
 	for {
 		err := try(ctx)
 		if err == nil {
-			if !failing.IsZero() {
-				s.deps.Note("Going on: %s works again after %s.", whom, time.Since(failing).Round(time.Second))
-			}
 			return nil
 		}
 		if ctx.Err() != nil {
@@ -67,7 +72,9 @@ func (s *Store) insist(ctx context.Context, whom string, try func(context.Contex
 		switch {
 		case failing.IsZero():
 			failing = time.Now()
-			s.deps.Note("Trouble with %s: %v; trying again for up to %s.", whom, err, s.cfg.Patience)
+			if s.troubles.begin(whom) {
+				s.deps.Note("Trouble with %s: %v; trying again for up to %s.", whom, err, s.cfg.Patience)
+			}
 		case time.Since(failing)+wait > s.cfg.Patience:
 			return core.Errorf(core.CodeUnavailable, "%s could not be used for %s: %v; run the job again when it is back, or ask whoever operates this platform", whom, s.cfg.Patience, err)
 		}

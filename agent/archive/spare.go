@@ -25,11 +25,14 @@ func (c *copies) lacking() int64 {
 // hasRoom gives older copies up where size more bytes would not leave the disk
 // its spare room, and returns false where it is not copies that fill it.
 func (c *copies) hasRoom(size int64) bool {
+	// Asked under the lock: what a part before made room for is not made twice.
+	c.trimming.Lock()
+	defer c.trimming.Unlock()
 	over := c.lacking() + size
 	if over <= 0 {
 		return true
 	}
-	c.trim(over) // or another agent does
+	c.trimAlone(over) // or another agent does
 	if c.lacking()+size <= 0 {
 		return true
 	}

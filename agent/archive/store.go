@@ -63,15 +63,16 @@ type Deps struct {
 // Store keeps and brings back archives of one task. Several goroutines may use
 // it.
 type Store struct {
-	cfg     Config
-	deps    Deps
-	http    *http.Client
-	encoder *zstd.Encoder
-	decoder *zstd.Decoder
-	copies  *copies
-	workers int
-	blocks  pool // of blockBytes, and frames of about that
-	parts   pool // of a part and some
+	cfg      Config
+	deps     Deps
+	http     *http.Client
+	encoder  *zstd.Encoder
+	decoder  *zstd.Decoder
+	copies   *copies
+	workers  int
+	blocks   pool // of blockBytes, and frames of about that
+	parts    pool // of a part and some
+	troubles troubles
 }
 
 // New returns a Store. It uses no proxy: the variables that name one are the
