@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -21,10 +20,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// How long the engine may take that removes what the job before left behind.
 const (
-	cleanFor   = 45 * time.Second
-	cleanPause = 50 * time.Millisecond
+	// cleanFor is how long the engine may take that removes what the job before
+	// left behind.
+	cleanFor = 45 * time.Second
+	// maxSettings bounds those of a container, which that job may have written.
+	maxSettings = 1 << 20
 )
 
 // starter starts an engine for ourselves on a socket, and calls ended when that
@@ -71,12 +72,16 @@ func forgetKept(ctx context.Context, root string, start starter) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	address := filepath.Join(dir, "docker.sock")
-	stop, err := start(ctx, address, cancel)
+	socket := filepath.Join(dir, "docker.sock")
+	client, err := NewClient("unix://" + socket)
 	if err != nil {
 		return err
 	}
-	return errors.Join(newCleaner(address).all(ctx), stop())
+	stop, err := start(ctx, socket, cancel)
+	if err != nil {
+		return err
+	}
+	return errors.Join(client.removeAll(ctx), stop())
 }
 
 // leftovers tells whether there are containers or volumes.
@@ -103,23 +108,45 @@ func neverRestart(root string) error {
 		return err
 	}
 	for _, path := range paths {
-		text, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		settings := map[string]json.RawMessage{}
-		if err := json.Unmarshal(text, &settings); err != nil {
-			return fmt.Errorf("reading the settings of a container: %w", err)
-		}
-		settings["RestartPolicy"] = json.RawMessage(`{"Name":"no","MaximumRetryCount":0}`)
-		if text, err = json.Marshal(settings); err != nil {
-			return err
-		}
-		if err := os.WriteFile(path, text, 0o600); err != nil {
-			return err
+		if err := neverRestartOne(path); err != nil {
+			return fmt.Errorf("changing the settings of a container: %w", err)
 		}
 	}
 	return nil
+}
+
+// neverRestartOne takes an ordinary file of an ordinary size alone: the job
+// before was root in its engine and may have put anything there.
+func neverRestartOne(path string) error {
+	file, err := os.OpenFile(path, os.O_RDWR|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	if !info.Mode().IsRegular() || info.Size() > maxSettings {
+		return fmt.Errorf("%s is no file of at most %d bytes", path, maxSettings)
+	}
+	text, err := io.ReadAll(io.LimitReader(file, maxSettings))
+	if err != nil {
+		return err
+	}
+	settings := map[string]json.RawMessage{}
+	if err := json.Unmarshal(text, &settings); err != nil {
+		return err
+	}
+	settings["RestartPolicy"] = json.RawMessage(`{"Name":"no","MaximumRetryCount":0}`)
+	if text, err = json.Marshal(settings); err != nil {
+		return err
+	}
+	if err := file.Truncate(0); err != nil {
+		return err
+	}
+	_, err = file.WriteAt(text, 0)
+	return err
 }
 
 // startQuiet starts a dockerd that only we reach and that makes no network.
@@ -151,66 +178,29 @@ func startQuiet(ctx context.Context, socket string, ended func()) (func() error,
 	}, nil
 }
 
-// cleaner asks an engine to remove things.
-type cleaner struct{ client *http.Client }
-
-func newCleaner(address string) cleaner {
-	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return (&net.Dialer{}).DialContext(ctx, "unix", address)
-	}
-	return cleaner{&http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: dial}}}
-}
-
-// all waits until the engine answers and removes everything but images that
+// removeAll waits until the engine answers and removes everything but images that
 // have a name and the build cache.
-func (c cleaner) all(ctx context.Context) error {
-	for c.do(ctx, http.MethodGet, "/_ping", nil) != nil {
-		timer := time.NewTimer(cleanPause)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return fmt.Errorf("the engine does not answer: %w", ctx.Err())
-		case <-timer.C:
-		}
+func (c *Client) removeAll(ctx context.Context) error {
+	if _, err := c.Await(ctx); err != nil {
+		return fmt.Errorf("the engine does not answer: %w", err)
 	}
 	var containers []struct{ ID string }
-	if err := c.do(ctx, http.MethodGet, "/containers/json?all=1", &containers); err != nil {
+	if err := c.Do(ctx, http.MethodGet, "/containers/json?all=1", &containers); err != nil {
 		return err
 	}
 	for _, one := range containers {
-		if err := c.do(ctx, http.MethodDelete, "/containers/"+url.PathEscape(one.ID)+"?force=1&v=1", nil); err != nil {
+		if err := c.Do(ctx, http.MethodDelete, "/containers/"+url.PathEscape(one.ID)+"?force=1&v=1", nil); err != nil {
 			return err
 		}
 	}
 	var volumes struct{ Volumes []struct{ Name string } }
-	if err := c.do(ctx, http.MethodGet, "/volumes", &volumes); err != nil {
+	if err := c.Do(ctx, http.MethodGet, "/volumes", &volumes); err != nil {
 		return err
 	}
 	for _, one := range volumes.Volumes {
-		if err := c.do(ctx, http.MethodDelete, "/volumes/"+url.PathEscape(one.Name)+"?force=1", nil); err != nil {
+		if err := c.Do(ctx, http.MethodDelete, "/volumes/"+url.PathEscape(one.Name)+"?force=1", nil); err != nil {
 			return err
 		}
 	}
-	return c.do(ctx, http.MethodPost, "/images/prune", nil)
-}
-
-func (c cleaner) do(ctx context.Context, method, path string, into any) error {
-	request, err := http.NewRequestWithContext(ctx, method, "http://engine"+path, nil)
-	if err != nil {
-		return err
-	}
-	response, err := c.client.Do(request)
-	if err != nil {
-		return err
-	}
-	defer response.Body.Close()
-	body := io.LimitReader(response.Body, 16<<20)
-	if response.StatusCode >= http.StatusBadRequest {
-		text, _ := io.ReadAll(io.LimitReader(body, 1000))
-		return fmt.Errorf("%s %s: %s: %s", method, path, response.Status, text)
-	}
-	if into == nil {
-		return nil
-	}
-	return json.NewDecoder(body).Decode(into)
+	return c.Do(ctx, http.MethodPost, "/images/prune", nil)
 }

@@ -15,6 +15,8 @@ import (
 	"slices"
 	"sync"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // used is the data of an engine that ran a container and was killed.
@@ -68,6 +70,8 @@ func engineOf(t *testing.T, refuses string) (start starter, asked func() []strin
 		switch r.URL.Path {
 		case refuses:
 			http.Error(w, "in use", http.StatusConflict)
+		case "/version":
+			fmt.Fprint(w, `{"Version":"28.1.0"}`)
 		case "/containers/json":
 			fmt.Fprint(w, `[{"Id":"c1"},{"Id":"c2"}]`)
 		case "/volumes":
@@ -161,5 +165,36 @@ func TestWhatCannotBeForgottenCostsTheLayers(t *testing.T) {
 		if names := there(t, root); len(names) > 0 {
 			t.Errorf("%s: there are %q", name, names)
 		}
+	}
+}
+
+// The job before was root in its engine, and may have left anything in its place.
+func TestSettingsOfContainersAreNotTrusted(t *testing.T) {
+	t.Parallel()
+	outside := filepath.Join(t.TempDir(), "outside")
+	if err := os.WriteFile(outside, []byte("{}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, plant := range map[string]func(path string) error{
+		"a link":  func(path string) error { return os.Symlink(outside, path) },
+		"a pipe":  func(path string) error { return unix.Mkfifo(path, 0o600) },
+		"no JSON": func(path string) error { return os.WriteFile(path, []byte("{"), 0o600) },
+		"a bomb":  func(path string) error { return errors.Join(os.WriteFile(path, nil, 0o600), os.Truncate(path, 1<<40)) },
+	} {
+		root := used(t)
+		path := filepath.Join(root, "containers/c1/hostconfig.json")
+		if err := errors.Join(os.Remove(path), plant(path)); err != nil {
+			t.Fatal(err)
+		}
+		start, asked := engineOf(t, "")
+		if err := forget(t.Context(), root, start); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if names := there(t, root); len(names) > 0 || len(asked()) > 0 {
+			t.Errorf("%s: there are %q, asked %q, want an engine that begins empty", name, names, asked())
+		}
+	}
+	if text, err := os.ReadFile(outside); err != nil || string(text) != "{}" {
+		t.Errorf("a file elsewhere is now %q, %v", text, err)
 	}
 }

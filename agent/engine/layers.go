@@ -63,8 +63,8 @@ func newShelf(dir string) *shelf {
 func (s *shelf) data(name string) string { return filepath.Join(s.dir, "data", name) }
 
 // take returns the data of a key that was used last among those that are free,
-// soon or now, or new data, or nil when too many are taken. What nobody used for long is
-// removed first, whose ever it is.
+// soon or now, or new data, or nil when too many are taken. What nobody used for
+// long is removed first, whose ever it is.
 func (s *shelf) take(key string) (*book, error) {
 	if len(key) < layersKey || strings.Trim(key, "0123456789abcdef") != "" {
 		return nil, fmt.Errorf("%q is no key of kept layers", key)
