@@ -195,6 +195,19 @@ func fakes() *bench {
 	return &bench{tasks: newTasks(), placements: newPlacements(), hints: hints.NewLocal()}
 }
 
+// placing returns what is handed to placements from now on. Up to ten attempts
+// wait there for who reads them.
+func (b *bench) placing() <-chan core.Attempt {
+	placed := make(chan core.Attempt, 10)
+	b.placements.onPlace = func(as []core.Attempt) error {
+		for _, a := range as {
+			placed <- a
+		}
+		return nil
+	}
+	return placed
+}
+
 func queued(n int, org core.OrganizationID, concurrency int) []core.QueuedTask {
 	out := make([]core.QueuedTask, n)
 	for i := range out {

@@ -30,13 +30,7 @@ func TestATaskFollowsTheOthers(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, "queue", func(t *testing.T, open func() *store.DB) {
 		b := fakes()
-		placed := make(chan core.Attempt, 10)
-		b.placements.onPlace = func(as []core.Attempt) error {
-			for _, a := range as {
-				placed <- a
-			}
-			return nil
-		}
+		placed := b.placing()
 		q := start(t, Config{}, open(), b)
 		ctx := context.Background()
 		report := func(a core.Attempt, status core.JobStatus) {

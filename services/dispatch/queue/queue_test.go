@@ -167,14 +167,8 @@ func TestCancel(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, "queue", func(t *testing.T, open func() *store.DB) {
 		b := fakes()
-		placed := make(chan core.Attempt, 10)
+		placed := b.placing()
 		stopped := make(chan core.AttemptID, 10)
-		b.placements.onPlace = func(as []core.Attempt) error {
-			for _, a := range as {
-				placed <- a
-			}
-			return nil
-		}
 		b.placements.onStop = func(ids []core.AttemptID) error {
 			for _, id := range ids {
 				stopped <- id
@@ -229,13 +223,7 @@ func TestWaitingSaysWhy(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, "queue", func(t *testing.T, open func() *store.DB) {
 		b := fakes()
-		placed := make(chan core.Attempt, 10)
-		b.placements.onPlace = func(as []core.Attempt) error {
-			for _, a := range as {
-				placed <- a
-			}
-			return nil
-		}
+		placed := b.placing()
 		q := start(t, Config{InFlight: 2}, open(), b)
 		ctx := context.Background()
 		tasks := append(queued(3, "org", 1), queued(3, "other", 5)...)
